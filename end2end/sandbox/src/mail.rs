@@ -1,0 +1,3 @@
+//! The pretend mailbox.
+#[derive(Debug, Default)]
+pub struct Mailbox {}

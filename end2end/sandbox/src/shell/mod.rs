@@ -1,0 +1,1 @@
+//! The HTTP, WebSocket and SMTP around the engines.
