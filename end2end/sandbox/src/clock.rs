@@ -13,7 +13,9 @@ impl Clock {
     /// The machine's time in UTC epoch milliseconds.
     #[must_use]
     pub fn wall_ms() -> i64 {
-        (time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64
+        let ms = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+        // The crate's last year, 9999, fits.
+        i64::try_from(ms).unwrap_or(i64::MAX)
     }
 
     #[must_use]

@@ -1,15 +1,20 @@
 //! A pretend world for Rollcall: Stripe, Discord and a mailbox around one movable clock.
 //!
 //! The library is a deterministic state machine without I/O: time comes from [`clock::Clock`],
-//! chance from the seed. [`shell`] speaks the real protocols around it.
+//! chance from the seed. [`shell`] speaks the real protocols around it; [`World::serve`] is the
+//! same door for a simulation in process.
 
+pub mod calls;
 pub mod clock;
 pub mod discord;
+pub mod faults;
 pub mod mail;
 pub mod shell;
 pub mod stripe;
 
+use calls::{Call, CallLog};
 use clock::Clock;
+use faults::{Fault, Faults, Target};
 
 /// One HTTP request as the engines see it. Header names are lower-case.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +77,30 @@ impl ApiResponse {
     }
 }
 
+/// What comes of a request, faults included.
+#[derive(Clone, Debug)]
+pub enum Served {
+    /// This answer, that many milliseconds late.
+    Answer {
+        response: ApiResponse,
+        after_ms: u64,
+    },
+    /// No answer ever: the caller's time-out is what ends it.
+    Never,
+    /// The connection breaks in the middle of the answer.
+    Cut,
+}
+
+impl Served {
+    #[must_use]
+    pub fn at_once(response: ApiResponse) -> Self {
+        Self::Answer {
+            response,
+            after_ms: 0,
+        }
+    }
+}
+
 /// Everything that exists in the pretend world.
 #[derive(Debug)]
 pub struct World {
@@ -79,6 +108,9 @@ pub struct World {
     pub stripe: stripe::Stripe,
     pub discord: discord::Discord,
     pub mail: mail::Mailbox,
+    pub faults: Faults,
+    pub calls: CallLog,
+    base: String,
 }
 
 impl World {
@@ -90,7 +122,30 @@ impl World {
             stripe: stripe::Stripe::new(seed, base),
             discord: discord::Discord::new(seed, base),
             mail: mail::Mailbox::default(),
+            faults: Faults::new(seed),
+            calls: CallLog::default(),
+            base: base.to_owned(),
         }
+    }
+
+    /// The address this world is reached at, without a trailing slash.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What is there before anyone comes: nothing, or the demo community with its plans.
+    pub fn furnish(&mut self, _demo: bool) {}
+
+    /// Another endpoint for every event; gives its signing secret.
+    pub fn add_webhook(&mut self, _url: &str, secret: Option<&str>) -> String {
+        secret.unwrap_or_default().to_owned()
+    }
+
+    /// The signing secret of the oldest endpoint.
+    #[must_use]
+    pub fn webhook_secret(&self) -> Option<String> {
+        None
     }
 
     /// Moves the clock to `to_ms` (UTC epoch milliseconds; never backwards) and lets everything
@@ -98,5 +153,71 @@ impl World {
     pub fn advance_to(&mut self, to_ms: i64) {
         self.stripe.advance(to_ms);
         self.clock.advance_to(to_ms);
+    }
+
+    /// Lets happen what has fallen due since the last look, and tells the time.
+    pub fn tick(&mut self) -> i64 {
+        let now_ms = self.clock.now_ms();
+        self.stripe.advance(now_ms);
+        now_ms
+    }
+
+    /// Answers a request to Stripe (`/v1/`, `/checkout/`, `/portal/`, `/invoice/`) or Discord
+    /// (`/api/`, `/oauth2/`), with the faults ordered for it; `None` for any other path.
+    pub fn serve(&mut self, wall_ms: i64, request: &ApiRequest) -> Option<Served> {
+        let now_ms = self.tick();
+        let target = Target::of_path(&request.path)?;
+        let fault = self.faults.strike(target, request);
+        let served = match fault {
+            Some(Fault::Answer { status, effect }) => {
+                if effect {
+                    self.engine(target, now_ms, wall_ms, request);
+                }
+                Served::at_once(faults::refusal(target, status))
+            }
+            Some(Fault::Hang { effect }) => {
+                if effect {
+                    self.engine(target, now_ms, wall_ms, request);
+                }
+                Served::Never
+            }
+            Some(Fault::Cut { effect }) => {
+                if effect {
+                    self.engine(target, now_ms, wall_ms, request);
+                }
+                Served::Cut
+            }
+            Some(Fault::Slow { ms }) => match self.engine(target, now_ms, wall_ms, request) {
+                Served::Answer { response, after_ms } => Served::Answer {
+                    response,
+                    after_ms: after_ms + ms,
+                },
+                other => other,
+            },
+            None => self.engine(target, now_ms, wall_ms, request),
+        };
+        if target == Target::Stripe {
+            self.calls.push(Call::of(now_ms, request, &served, fault));
+        }
+        Some(served)
+    }
+
+    fn engine(
+        &mut self,
+        target: Target,
+        now_ms: i64,
+        _wall_ms: i64,
+        request: &ApiRequest,
+    ) -> Served {
+        let response = match target {
+            Target::Stripe => self.stripe.request(now_ms, request),
+            Target::StripePages => self.stripe.page(now_ms, request),
+            Target::Discord => self.discord.request(now_ms, request),
+        };
+        if response.status == 0 {
+            Served::Never
+        } else {
+            Served::at_once(response)
+        }
     }
 }
