@@ -1,0 +1,581 @@
+//! The real client: a few routes over `reqwest`, obeying what Discord's headers say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep_until};
+use url::Url;
+
+use super::ratelimit::{Closed, Gates, Route};
+use super::{BotIdentity, DiscordApi, DiscordError, GuildRole, GuildView, Joined, MemberView};
+use crate::clock::Clock;
+use crate::rng::Rng;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest wait for a gate before the caller is told to come back.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// What must remain of the total time for a request to be worth sending.
+const SHORTEST_TRY: Duration = Duration::from_millis(500);
+const MAX_RETRIES: u32 = 2;
+const BACKOFF_MS: i64 = 200;
+const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Discord's bound on an audit log reason, counted after encoding to be on the safe side.
+const MAX_REASON: usize = 512;
+const AUDIT_LOG_REASON: HeaderName = HeaderName::from_static("x-audit-log-reason");
+
+/// Where Discord is and who we are there.
+#[derive(Clone, Debug)]
+pub struct DiscordConfig {
+    /// With or without `/api/v10`.
+    pub api_base: Url,
+    pub bot_token: SecretString,
+    pub guild_id: String,
+}
+
+/// A `reqwest` client fit for [`DiscordClient`] and for sign-in: no redirects, time-outs, and
+/// the `User-Agent` form Discord asks for.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        .user_agent(concat!(
+            "DiscordBot (rollcall, ",
+            env!("CARGO_PKG_VERSION"),
+            ")"
+        ))
+        .build()
+}
+
+/// [`DiscordApi`] over HTTP. Every call ends within 10 s, waits and retries included.
+pub struct DiscordClient {
+    config: DiscordConfig,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    rng: Rng,
+    gates: Gates,
+    total: Duration,
+}
+
+struct Call<'a> {
+    route: Route,
+    method: Method,
+    path: &'a [&'a str],
+    reason: Option<&'a str>,
+    body: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    fn get(route: Route, path: &'a [&'a str]) -> Self {
+        Self {
+            route,
+            method: Method::GET,
+            path,
+            reason: None,
+            body: None,
+        }
+    }
+
+    fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
+    /// What a 429 closed.
+    closed: Option<Closed>,
+}
+
+/// One attempt that brought no answer.
+enum Lost {
+    /// Certainly not acted upon.
+    NotSent(String),
+    MaybeSent(String),
+    Unsendable(&'static str),
+}
+
+impl DiscordClient {
+    #[must_use]
+    pub fn new(
+        config: DiscordConfig,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+        rng: Rng,
+    ) -> Self {
+        let api_base = versioned(&config.api_base);
+        Self {
+            config: DiscordConfig { api_base, ..config },
+            http,
+            clock,
+            rng,
+            gates: Gates::default(),
+            total: TOTAL_TIMEOUT,
+        }
+    }
+
+    /// The longest a call may take, instead of 10 s.
+    #[must_use]
+    pub fn with_total_timeout(mut self, total: Duration) -> Self {
+        self.total = total;
+        self
+    }
+
+    /// Every call of ours is idempotent, so a network failure or a 5xx is tried again, and a 429
+    /// after the wait it asks for.
+    async fn call(&self, call: Call<'_>) -> Result<Answer, DiscordError> {
+        let deadline = Instant::now() + self.total;
+        let mut retries = 0;
+        let mut throttled = 0;
+        let mut maybe_landed = false;
+        loop {
+            self.wait_for_gate(call.route, deadline).await?;
+            let failure = match self.send_once(&call, deadline).await {
+                Ok(answer) if answer.status.is_server_error() => DiscordError::Server {
+                    status: answer.status.as_u16(),
+                },
+                Ok(Answer {
+                    closed: Some(closed),
+                    ..
+                }) => {
+                    throttled += 1;
+                    if throttled > MAX_RETRIES {
+                        return Err(rate_limited(closed, Instant::now()));
+                    }
+                    // The wait in front of the gate decides whether it is worth it.
+                    continue;
+                }
+                Ok(answer) if answer.status.is_success() => return Ok(answer),
+                Ok(answer) => return Err(refusal(&answer)),
+                Err(Lost::Unsendable(what)) => return Err(DiscordError::Unsendable(what)),
+                Err(Lost::NotSent(what)) => DiscordError::Network(what),
+                Err(Lost::MaybeSent(what)) => {
+                    maybe_landed = true;
+                    DiscordError::Network(what)
+                }
+            };
+            let backoff = BACKOFF_MS << retries;
+            let pause = Duration::from_millis((backoff + self.rng.below(backoff)).unsigned_abs());
+            let next = Instant::now() + pause;
+            if retries == MAX_RETRIES || next + SHORTEST_TRY > deadline {
+                return Err(if maybe_landed && call.writes() {
+                    DiscordError::UnknownOutcome
+                } else {
+                    failure
+                });
+            }
+            retries += 1;
+            sleep_until(next).await;
+        }
+    }
+
+    async fn wait_for_gate(&self, route: Route, deadline: Instant) -> Result<(), DiscordError> {
+        let patience = Instant::now() + LONGEST_WAIT;
+        loop {
+            let now = Instant::now();
+            let Err(closed) = self.gates.pass(route, now) else {
+                return Ok(());
+            };
+            if closed.until > patience || closed.until + SHORTEST_TRY > deadline {
+                return Err(rate_limited(closed, now));
+            }
+            sleep_until(closed.until).await;
+        }
+    }
+
+    async fn send_once(&self, call: &Call<'_>, deadline: Instant) -> Result<Answer, Lost> {
+        let began_ms = self.clock.wall_ms();
+        let request = self.request(call)?.timeout(deadline - Instant::now());
+        let mut response = request.send().await.map_err(|error| lost(&error))?;
+        let status = response.status();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| Lost::MaybeSent(describe(&error)))?
+        {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(Lost::MaybeSent("the answer is too long".into()));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let now = Instant::now();
+        self.gates
+            .learn(call.route, status, response.headers(), now);
+        let closed = (status == StatusCode::TOO_MANY_REQUESTS).then(|| {
+            self.gates
+                .throttled(call.route, response.headers(), &body, now)
+        });
+        if let Some(closed) = closed {
+            tracing::warn!(
+                route = ?call.route,
+                global = closed.global,
+                wait_ms = whole_ms(closed.until.saturating_duration_since(now)),
+                "Discord throttles"
+            );
+        }
+        tracing::debug!(
+            route = ?call.route,
+            status = status.as_u16(),
+            took_ms = self.clock.wall_ms() - began_ms,
+            "Discord answered"
+        );
+        Ok(Answer {
+            status,
+            body: body.freeze(),
+            closed,
+        })
+    }
+
+    fn request(&self, call: &Call<'_>) -> Result<reqwest::RequestBuilder, Lost> {
+        let mut url = self.config.api_base.clone();
+        url.path_segments_mut()
+            .map_err(|()| Lost::Unsendable("DISCORD_API_BASE is not an address of a server"))?
+            .pop_if_empty()
+            .extend(call.path);
+        let mut token =
+            HeaderValue::try_from(format!("Bot {}", self.config.bot_token.expose_secret()))
+                .map_err(|_| Lost::Unsendable("DISCORD_BOT_TOKEN holds characters no token has"))?;
+        token.set_sensitive(true);
+        let mut request = self
+            .http
+            .request(call.method.clone(), url)
+            .header(header::AUTHORIZATION, token);
+        if let Some(reason) = call.reason {
+            request = request.header(AUDIT_LOG_REASON, encode_reason(reason));
+        }
+        if call.writes() {
+            // A PUT without a body still wants its length told.
+            request = match &call.body {
+                Some(body) => request
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(body.clone()),
+                None => request.header(header::CONTENT_LENGTH, "0").body(""),
+            };
+        }
+        Ok(request)
+    }
+
+    async fn change_role(
+        &self,
+        (route, method): (Route, Method),
+        user_id: &str,
+        role_id: &str,
+        reason: &str,
+    ) -> Result<(), DiscordError> {
+        let guild = snowflake(&self.config.guild_id)?;
+        let path = [
+            "guilds",
+            guild,
+            "members",
+            snowflake(user_id)?,
+            "roles",
+            snowflake(role_id)?,
+        ];
+        self.call(Call {
+            route,
+            method,
+            path: &path,
+            reason: Some(reason),
+            body: None,
+        })
+        .await
+        .map(drop)
+    }
+}
+
+#[async_trait]
+impl DiscordApi for DiscordClient {
+    async fn bot(&self) -> Result<BotIdentity, DiscordError> {
+        #[derive(Deserialize)]
+        struct User {
+            id: String,
+            username: String,
+        }
+        let answer = self.call(Call::get(Route::Bot, &["users", "@me"])).await?;
+        let user: User = read(&answer)?;
+        Ok(BotIdentity {
+            id: user.id,
+            name: user.username,
+        })
+    }
+
+    async fn guild(&self) -> Result<GuildView, DiscordError> {
+        let path = ["guilds", snowflake(&self.config.guild_id)?];
+        let guild: GuildBody = read(&self.call(Call::get(Route::Guild, &path)).await?)?;
+        guild.view()
+    }
+
+    async fn member(&self, user_id: &str) -> Result<Option<MemberView>, DiscordError> {
+        #[derive(Deserialize)]
+        struct Member {
+            roles: Vec<String>,
+        }
+        let guild = snowflake(&self.config.guild_id)?;
+        let path = ["guilds", guild, "members", snowflake(user_id)?];
+        match self.call(Call::get(Route::Member, &path)).await {
+            Ok(answer) => {
+                let member: Member = read(&answer)?;
+                Ok(Some(MemberView {
+                    roles: member.roles,
+                }))
+            }
+            Err(DiscordError::UnknownMember { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn add_role(
+        &self,
+        user_id: &str,
+        role_id: &str,
+        reason: &str,
+    ) -> Result<(), DiscordError> {
+        self.change_role((Route::AddRole, Method::PUT), user_id, role_id, reason)
+            .await
+    }
+
+    async fn remove_role(
+        &self,
+        user_id: &str,
+        role_id: &str,
+        reason: &str,
+    ) -> Result<(), DiscordError> {
+        self.change_role(
+            (Route::RemoveRole, Method::DELETE),
+            user_id,
+            role_id,
+            reason,
+        )
+        .await
+    }
+
+    async fn join(
+        &self,
+        user_id: &str,
+        access_token: &SecretString,
+    ) -> Result<Joined, DiscordError> {
+        let guild = snowflake(&self.config.guild_id)?;
+        let path = ["guilds", guild, "members", snowflake(user_id)?];
+        let body = serde_json::json!({ "access_token": access_token.expose_secret() });
+        let answer = self
+            .call(Call {
+                route: Route::Join,
+                method: Method::PUT,
+                path: &path,
+                reason: None,
+                body: Some(body.to_string()),
+            })
+            .await?;
+        match answer.status {
+            StatusCode::CREATED => Ok(Joined::Added),
+            StatusCode::NO_CONTENT => Ok(Joined::AlreadyMember),
+            status => Err(DiscordError::Unreadable(format!(
+                "adding a member was answered with {status}"
+            ))),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct GuildBody {
+    id: String,
+    name: String,
+    owner_id: String,
+    roles: Vec<RoleBody>,
+}
+
+#[derive(Deserialize)]
+struct RoleBody {
+    id: String,
+    name: String,
+    position: i64,
+    /// A number in a string: it does not fit JavaScript's.
+    permissions: String,
+    #[serde(default)]
+    managed: bool,
+    #[serde(default)]
+    color: u32,
+}
+
+impl GuildBody {
+    fn view(self) -> Result<GuildView, DiscordError> {
+        let roles = self
+            .roles
+            .into_iter()
+            .map(|role| {
+                Ok(GuildRole {
+                    permissions: role.permissions.parse().map_err(|_| {
+                        DiscordError::Unreadable(format!("permissions of role {}", role.id))
+                    })?,
+                    id: role.id,
+                    name: role.name,
+                    position: role.position,
+                    managed: role.managed,
+                    color: role.color,
+                })
+            })
+            .collect::<Result<_, DiscordError>>()?;
+        Ok(GuildView {
+            id: self.id,
+            name: self.name,
+            owner_id: self.owner_id,
+            roles,
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, DiscordError> {
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| DiscordError::Unreadable(error.to_string()))
+}
+
+fn refusal(answer: &Answer) -> DiscordError {
+    #[derive(Deserialize)]
+    struct Body {
+        code: i64,
+        #[serde(default)]
+        message: String,
+    }
+    match serde_json::from_slice::<Body>(&answer.body) {
+        Ok(body) => {
+            DiscordError::from_answer(answer.status.as_u16(), Some(body.code), &body.message)
+        }
+        Err(_) => DiscordError::from_answer(answer.status.as_u16(), None, ""),
+    }
+}
+
+fn rate_limited(closed: Closed, now: Instant) -> DiscordError {
+    DiscordError::RateLimited {
+        after_ms: whole_ms(closed.until.saturating_duration_since(now)).max(1),
+        global: closed.global,
+    }
+}
+
+fn lost(error: &reqwest::Error) -> Lost {
+    if error.is_connect() || error.is_builder() {
+        Lost::NotSent(describe(error))
+    } else {
+        Lost::MaybeSent(describe(error))
+    }
+}
+
+/// The kind of failure, without the address it happened at.
+fn describe(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        "no answer in time".into()
+    } else if error.is_connect() {
+        "no connection".into()
+    } else {
+        "the connection broke".into()
+    }
+}
+
+/// Ids go into paths, so nothing else may pass for one.
+fn snowflake(id: &str) -> Result<&str, DiscordError> {
+    if (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(id)
+    } else {
+        Err(DiscordError::Unsendable(
+            "a Discord id is a number of at most 20 digits",
+        ))
+    }
+}
+
+/// The base with `/api/v10`, unless it names a version already.
+fn versioned(base: &Url) -> Url {
+    let path = base.path().trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let names_version = last
+        .strip_prefix('v')
+        .is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()));
+    let path = if names_version {
+        path.to_owned()
+    } else if last == "api" {
+        format!("{path}/v10")
+    } else {
+        format!("{path}/api/v10")
+    };
+    let mut versioned = base.clone();
+    versioned.set_path(&path);
+    versioned
+}
+
+/// Percent-encoded, as the header wants it, and cut at a whole character.
+fn encode_reason(reason: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut encoded = String::new();
+    for character in reason.chars() {
+        let whole = encoded.len();
+        for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push('%');
+                encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+                encoded.push(char::from(HEX[usize::from(byte & 15)]));
+            }
+        }
+        if encoded.len() > MAX_REASON {
+            encoded.truncate(whole);
+            break;
+        }
+    }
+    encoded
+}
+
+fn whole_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_gets_its_version_once() {
+        for (base, full) in [
+            ("https://discord.com", "https://discord.com/api/v10"),
+            ("https://discord.com/api", "https://discord.com/api/v10"),
+            ("https://discord.com/api/", "https://discord.com/api/v10"),
+            ("https://discord.com/api/v10", "https://discord.com/api/v10"),
+            (
+                "https://discord.com/api/v10/",
+                "https://discord.com/api/v10",
+            ),
+            (
+                "http://127.0.0.1:4010/vault",
+                "http://127.0.0.1:4010/vault/api/v10",
+            ),
+        ] {
+            assert_eq!(versioned(&Url::parse(base).unwrap()).as_str(), full);
+        }
+    }
+
+    #[test]
+    fn a_reason_is_encoded_and_cut_between_characters() {
+        assert_eq!(
+            encode_reason("Plan: Größe\n"),
+            "Plan%3A%20Gr%C3%B6%C3%9Fe%0A"
+        );
+        let long = encode_reason(&"ß".repeat(300));
+        assert_eq!(long.len(), 510);
+        assert!(long.ends_with("%9F"));
+    }
+
+    #[test]
+    fn only_numbers_pass_for_ids() {
+        assert!(snowflake("80351110224678912").is_ok());
+        for id in ["", "..", "@me", "1/../2", "123456789012345678901", "１２"] {
+            assert!(snowflake(id).is_err(), "{id}");
+        }
+    }
+}

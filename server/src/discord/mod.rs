@@ -1,0 +1,103 @@
+//! The door to Discord: one trait, the real client, and what its answers mean.
+//!
+//! Routes, codes and limits are those of Discord's API v10.
+
+mod client;
+mod error;
+mod permissions;
+mod ratelimit;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+pub use client::{DiscordClient, DiscordConfig, http_client};
+pub use error::{DiscordError, FailureClass};
+pub use permissions::{
+    RoleObstacle, bot_permissions, dangerous, explain_50013, highest_position, role_obstacle,
+};
+
+/// What Rollcall asks of Discord, for the one server it guards.
+#[async_trait]
+pub trait DiscordApi: Send + Sync {
+    /// `GET /users/@me`: whose token this is.
+    async fn bot(&self) -> Result<BotIdentity, DiscordError>;
+
+    /// `GET /guilds/{guild}`: the server and its roles.
+    async fn guild(&self) -> Result<GuildView, DiscordError>;
+
+    /// `GET /guilds/{guild}/members/{user}`; `None` when the person is not in the server (10007)
+    /// or the account is gone (10013).
+    async fn member(&self, user_id: &str) -> Result<Option<MemberView>, DiscordError>;
+
+    /// `PUT /guilds/{guild}/members/{user}/roles/{role}`. `reason` is shown in the server's
+    /// audit log.
+    async fn add_role(
+        &self,
+        user_id: &str,
+        role_id: &str,
+        reason: &str,
+    ) -> Result<(), DiscordError>;
+
+    /// `DELETE /guilds/{guild}/members/{user}/roles/{role}`.
+    async fn remove_role(
+        &self,
+        user_id: &str,
+        role_id: &str,
+        reason: &str,
+    ) -> Result<(), DiscordError>;
+
+    /// `PUT /guilds/{guild}/members/{user}` with the person's `guilds.join` token.
+    async fn join(
+        &self,
+        user_id: &str,
+        access_token: &SecretString,
+    ) -> Result<Joined, DiscordError>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BotIdentity {
+    pub id: String,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuildView {
+    pub id: String,
+    pub name: String,
+    pub owner_id: String,
+    pub roles: Vec<GuildRole>,
+}
+
+impl GuildView {
+    pub fn role(&self, role_id: &str) -> Option<&GuildRole> {
+        self.roles.iter().find(|role| role.id == role_id)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuildRole {
+    pub id: String,
+    pub name: String,
+    /// Higher is mightier; `@everyone` is 0.
+    pub position: i64,
+    /// Discord's permission bits, all of them.
+    pub permissions: u64,
+    /// Belongs to an integration: cannot be given by hand.
+    pub managed: bool,
+    /// 24-bit RGB; 0 is none.
+    pub color: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// Ids, without `@everyone`.
+    pub roles: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// 201: the person is in the server now.
+    Added,
+    /// 204: the person was there already.
+    AlreadyMember,
+}
