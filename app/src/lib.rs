@@ -1,0 +1,14 @@
+//! Pages, shared types, pure rules and server functions. Compiles natively and to wasm.
+//!
+//! Each feature has a port: an async trait the server implements and hands over by context.
+
+pub mod access;
+pub mod billing;
+pub mod checkout;
+pub mod login;
+pub mod money;
+pub mod page;
+pub mod plans;
+
+#[cfg(feature = "ssr")]
+pub use page::{App, shell};

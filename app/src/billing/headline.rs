@@ -1,0 +1,216 @@
+//! The sentence that says it all.
+
+use super::{Dashboard, Standing, StationState};
+use crate::money::Money;
+use crate::page::dates;
+
+impl Standing {
+    /// The standing in a word or two.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "No membership",
+            Self::Activating => "Activating",
+            Self::Active => "Active",
+            Self::Trial => "Trial",
+            Self::Ending => "Ending",
+            Self::PastDue => "Payment missing",
+            Self::Paused => "Paused",
+            Self::Ended => "Ended",
+            Self::Unclear => "Being checked",
+        }
+    }
+
+    /// Its meaning, which decides icon and colour.
+    #[must_use]
+    pub fn state(self) -> StationState {
+        match self {
+            Self::None => StationState::Idle,
+            Self::Activating | Self::Unclear => StationState::Waiting,
+            Self::Active | Self::Trial => StationState::Granted,
+            Self::Ending | Self::PastDue | Self::Paused => StationState::Attention,
+            Self::Ended => StationState::Ended,
+        }
+    }
+}
+
+/// "You're in. Renews on 3 March 2027 for 29 €."
+#[must_use]
+pub fn headline(dashboard: &Dashboard) -> String {
+    let membership = dashboard.membership.as_ref();
+    let day =
+        |of: fn(&super::Membership) -> Option<i64>| membership.and_then(of).and_then(dates::day);
+    let price = membership
+        .and_then(|m| m.price.as_ref())
+        .map(Money::display);
+    match dashboard.standing {
+        Standing::None => "You have no membership yet.".to_owned(),
+        Standing::Activating => "Your payment is on its way.".to_owned(),
+        Standing::Active => match (day(|m| m.renews_at), price, day(|m| m.ends_at)) {
+            (Some(on), Some(price), _) => format!("You’re in. Renews on {on} for {price}."),
+            (Some(on), None, _) => format!("You’re in. Renews on {on}."),
+            (None, _, Some(until)) => format!("You’re in until {until}."),
+            (None, _, None) => "You’re in.".to_owned(),
+        },
+        Standing::Trial => match (day(|m| m.trial_ends_at.or(m.renews_at)), price) {
+            (Some(on), Some(price)) => {
+                format!("You’re in, on trial. First payment of {price} on {on}.")
+            }
+            (Some(on), None) => format!("You’re in, on trial until {on}."),
+            (None, _) => "You’re in, on trial.".to_owned(),
+        },
+        Standing::Ending => match day(|m| m.ends_at) {
+            Some(until) => format!("You’re in until {until}. It does not renew."),
+            None => "You’re in until the paid period ends. It does not renew.".to_owned(),
+        },
+        Standing::PastDue => match day(|m| m.grace_until) {
+            Some(until) => format!("A payment is missing. You stay in until {until}."),
+            None => "A payment is missing.".to_owned(),
+        },
+        Standing::Paused => match day(|m| m.ends_at) {
+            Some(until) => format!("Your membership is paused. You stay in until {until}."),
+            None => "Your membership is paused.".to_owned(),
+        },
+        Standing::Ended => match day(|m| m.ends_at) {
+            Some(on) => format!("Your membership ended on {on}."),
+            None => "Your membership has ended.".to_owned(),
+        },
+        Standing::Unclear => "We are checking your membership.".to_owned(),
+    }
+}
+
+/// What it means, below the sentence; none where the sentence says it all.
+#[must_use]
+pub fn meaning(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::None => {
+            Some("Choose a plan, and its channels open by themselves a moment after you have paid.")
+        }
+        Standing::Activating => {
+            Some("It starts by itself when Stripe confirms the payment. There is nothing to do.")
+        }
+        Standing::Active | Standing::Trial => None,
+        Standing::Ending => {
+            Some("Nothing more will be charged. Until that day everything stays open.")
+        }
+        Standing::PastDue => Some(
+            "Stripe could not take the last payment. Pay it, or change the card, and everything stays open.",
+        ),
+        Standing::Paused => Some("Nothing is charged while it is paused."),
+        Standing::Ended => {
+            Some("Nothing more will be charged. Coming back opens the same channels again.")
+        }
+        Standing::Unclear => {
+            Some("Until that is done everything stays as it is, and nothing is charged by it.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{headline, meaning};
+    use crate::billing::{Dashboard, Membership, Standing, Station, StationState};
+    use crate::money::Money;
+    use crate::plans::Interval;
+
+    /// 3 March 2027.
+    const DAY: i64 = 1_804_082_709_000;
+
+    fn dashboard(standing: Standing, change: impl FnOnce(&mut Membership)) -> Dashboard {
+        let idle = Station {
+            state: StationState::Idle,
+            text: String::new(),
+            at: None,
+            advice: None,
+        };
+        let mut membership = Membership {
+            plan_name: "Patron".into(),
+            price: Some(Money::new(2900, "eur")),
+            interval: Some(Interval::Month),
+            renews_at: None,
+            ends_at: None,
+            trial_ends_at: None,
+            grace_until: None,
+        };
+        change(&mut membership);
+        Dashboard {
+            standing,
+            membership: Some(membership),
+            card: None,
+            invoices: vec![],
+            invoices_known: true,
+            payment: idle.clone(),
+            access: idle.clone(),
+            discord: idle,
+            roles: vec![],
+            why: vec![],
+            has_portal: true,
+            must_join: false,
+            read_at: None,
+        }
+    }
+
+    #[test]
+    fn the_sentence_says_state_date_and_money() {
+        for (standing, change, expected) in [
+            (
+                Standing::Active,
+                (|m: &mut Membership| m.renews_at = Some(DAY)) as fn(&mut Membership),
+                "You’re in. Renews on 3 March 2027 for 29\u{a0}€.",
+            ),
+            (Standing::Active, |_| {}, "You’re in."),
+            (
+                Standing::Active,
+                |m| m.ends_at = Some(DAY),
+                "You’re in until 3 March 2027.",
+            ),
+            (
+                Standing::Trial,
+                |m| m.trial_ends_at = Some(DAY),
+                "You’re in, on trial. First payment of 29\u{a0}€ on 3 March 2027.",
+            ),
+            (
+                Standing::Ending,
+                |m| m.ends_at = Some(DAY),
+                "You’re in until 3 March 2027. It does not renew.",
+            ),
+            (
+                Standing::PastDue,
+                |m| m.grace_until = Some(DAY),
+                "A payment is missing. You stay in until 3 March 2027.",
+            ),
+            (
+                Standing::Ended,
+                |m| m.ends_at = Some(DAY),
+                "Your membership ended on 3 March 2027.",
+            ),
+        ] {
+            assert_eq!(headline(&dashboard(standing, change)), expected);
+        }
+    }
+
+    #[test]
+    fn a_membership_without_dates_still_has_a_sentence() {
+        for standing in [
+            Standing::None,
+            Standing::Activating,
+            Standing::Active,
+            Standing::Trial,
+            Standing::Ending,
+            Standing::PastDue,
+            Standing::Paused,
+            Standing::Ended,
+            Standing::Unclear,
+        ] {
+            let mut dashboard = dashboard(standing, |_| {});
+            dashboard.membership = None;
+            let sentence = headline(&dashboard);
+            assert!(
+                sentence.ends_with('.') && !sentence.contains('!'),
+                "{sentence}"
+            );
+            let settled = matches!(standing, Standing::Active | Standing::Trial);
+            assert_eq!(meaning(standing).is_none(), settled);
+        }
+    }
+}

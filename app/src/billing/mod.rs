@@ -1,0 +1,210 @@
+//! The member's dashboard: what they have, what it costs, and why.
+
+mod chain;
+#[cfg(feature = "ssr")]
+mod dashboard;
+#[cfg(feature = "ssr")]
+mod headline;
+#[cfg(feature = "ssr")]
+pub mod page;
+pub mod portal;
+pub mod problem;
+#[cfg(feature = "ssr")]
+mod returned;
+#[cfg(feature = "ssr")]
+mod why;
+
+#[cfg(feature = "ssr")]
+pub use chain::StateWord;
+pub use chain::{Link, Stop};
+
+use crate::money::Money;
+use crate::plans::Interval;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// The membership in one word; decides sentence, colour and icon of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Never had one.
+    None,
+    /// Stripe has not confirmed the first payment yet.
+    Activating,
+    Active,
+    Trial,
+    /// Active, and ends on `Membership::ends_at`.
+    Ending,
+    /// A payment is missing; access stays until `Membership::grace_until`.
+    PastDue,
+    /// Paused at Stripe.
+    Paused,
+    /// Had one; no access now.
+    Ended,
+    /// Stripe says something we do not know: things stay as they are.
+    Unclear,
+}
+
+/// The subscription the page is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    pub plan_name: String,
+    pub price: Option<Money>,
+    pub interval: Option<Interval>,
+    /// Next charge, UTC epoch ms; none when it ends or is over.
+    pub renews_at: Option<i64>,
+    /// When access ends or ended, UTC epoch ms.
+    pub ends_at: Option<i64>,
+    pub trial_ends_at: Option<i64>,
+    /// Until when access stays although a payment is missing, UTC epoch ms.
+    pub grace_until: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// "Visa"
+    pub brand: String,
+    pub last4: String,
+    pub exp_month: u8,
+    pub exp_year: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceLine {
+    /// Stripe's number for people; a draft has none.
+    pub number: Option<String>,
+    /// UTC epoch ms.
+    pub created_at: i64,
+    pub total: Money,
+    /// Stripe's word: `draft`, `open`, `paid`, `void`, `uncollectible`.
+    pub status: String,
+    /// Stripe's hosted page of it.
+    pub url: Option<String>,
+}
+
+/// State of one station of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StationState {
+    /// Green.
+    Granted,
+    /// Blue: under way, nothing to do.
+    Waiting,
+    /// Amber: something is asked of somebody.
+    Attention,
+    /// Red: over.
+    Ended,
+    /// Grey: not reached.
+    Idle,
+}
+
+/// One station of *Payment → Membership → Discord*.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Station {
+    pub state: StationState,
+    /// What is so, in a sentence: "Stripe says: active."
+    pub text: String,
+    /// When we last learned it, UTC epoch ms.
+    pub at: Option<i64>,
+    /// What to do, when it is not green.
+    pub advice: Option<String>,
+}
+
+/// One role and what Discord last said of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleLine {
+    /// The role's name in the server, or its id while unknown.
+    pub name: String,
+    pub state: StationState,
+    /// "Discord confirmed", "Discord refused: …"
+    pub text: String,
+    pub at: Option<i64>,
+}
+
+/// One link of the answer to *why*: "Subscription sub_… is active" → "plan Patron" → ...
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyStep {
+    /// `subscription`, `entitlement`, `role`, `discord`.
+    pub kind: String,
+    pub text: String,
+    /// UTC epoch ms.
+    pub at: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dashboard {
+    pub standing: Standing,
+    pub membership: Option<Membership>,
+    pub card: Option<Card>,
+    /// Newest first, at most twelve.
+    pub invoices: Vec<InvoiceLine>,
+    /// False when Stripe could not be asked for them and none were kept.
+    pub invoices_known: bool,
+    pub payment: Station,
+    pub access: Station,
+    pub discord: Station,
+    pub roles: Vec<RoleLine>,
+    pub why: Vec<WhyStep>,
+    /// There is a Stripe customer, so the portal can be opened.
+    pub has_portal: bool,
+    /// The person is not in the server and we hold no token to add them: offer "Join the server".
+    pub must_join: bool,
+    /// When Stripe was last read for this payer, UTC epoch ms.
+    pub read_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingError {
+    #[error("nobody is signed in")]
+    NotSignedIn,
+    /// No Stripe customer yet, so there is nothing to manage.
+    #[error("there is nothing to manage yet")]
+    NoCustomer,
+    #[error("Stripe did not answer")]
+    StripeUnreachable,
+    #[error("Stripe refused to open the portal")]
+    StripeRefused,
+    #[error("too many tries; wait a minute")]
+    TooMany,
+    #[error("our own database did not answer")]
+    Unavailable,
+}
+
+impl BillingError {
+    pub const ALL: [Self; 6] = [
+        Self::NotSignedIn,
+        Self::NoCustomer,
+        Self::StripeUnreachable,
+        Self::StripeRefused,
+        Self::TooMany,
+        Self::Unavailable,
+    ];
+
+    /// The word in `?problem=` of the dashboard.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::NotSignedIn => "sign-in",
+            Self::NoCustomer => "no-customer",
+            Self::StripeUnreachable => "portal-unreachable",
+            Self::StripeRefused => "portal-refused",
+            Self::TooMany => "too-many",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|problem| problem.slug() == slug)
+    }
+}
+
+/// What the dashboard needs of the server. Every function takes whose it is.
+#[async_trait]
+pub trait BillingPort: Send + Sync {
+    async fn dashboard(&self, user_id: &str) -> Result<Dashboard, BillingError>;
+
+    /// A new session of Stripe's portal, as an address to go to; comes back to `/billing`.
+    async fn portal(&self, user_id: &str) -> Result<String, BillingError>;
+}

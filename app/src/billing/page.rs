@@ -1,0 +1,99 @@
+//! `/billing`: the dashboard, and the return from Stripe.
+
+use super::{BillingError, BillingPort, dashboard::DashboardView, returned};
+use crate::login::{self, Viewer};
+use crate::page::{Notice, Told, Tone, answer, community};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::{use_location, use_query_map};
+use std::sync::Arc;
+
+/// What the address asks for.
+pub(super) struct Asked {
+    /// On return from Stripe.
+    pub session_id: Option<String>,
+    /// Looks made so far without wasm.
+    pub looks: usize,
+    pub problem: Option<BillingError>,
+}
+
+/// Nobody signed in is led to sign-in, and back to the same address.
+#[component]
+pub fn Billing() -> impl IntoView {
+    let Some(viewer) = login::viewer() else {
+        let location = use_location();
+        let query = location.search.get_untracked();
+        let query = query.trim_start_matches('?');
+        let here = if query.is_empty() {
+            "/billing".to_owned()
+        } else {
+            format!("/billing?{query}")
+        };
+        answer::see_other(&format!("/login?next={}", answer::query_value(&here)));
+        return view! { <Refused told=BillingError::NotSignedIn.told() /> }.into_any();
+    };
+    let query = use_query_map().get_untracked();
+    let asked = Asked {
+        session_id: query.get("session_id").filter(|id| !id.is_empty()),
+        looks: query
+            .get_str("look")
+            .and_then(|look| look.parse().ok())
+            .unwrap_or(0),
+        problem: query.get_str("problem").and_then(BillingError::from_slug),
+    };
+    Suspend::new(async move {
+        match &asked.session_id {
+            Some(session_id) => returned::answer(&viewer, session_id, &asked).await,
+            None => shown(&viewer, &asked, None).await,
+        }
+    })
+    .into_any()
+}
+
+/// The dashboard, or why it cannot be shown. `came_back` is what is said on return from Stripe.
+pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyView>) -> AnyView {
+    let Some(port) = use_context::<Arc<dyn BillingPort>>() else {
+        return view! { <Refused told=BillingError::Unavailable.told() /> }.into_any();
+    };
+    match port.dashboard(&viewer.user_id).await {
+        Ok(dashboard) => {
+            let problem = asked.problem.map(|problem| {
+                let told = problem.told();
+                let text = format!("{} {}", told.meaning, told.next);
+                view! { <Notice tone=Tone::Attention title=told.title text=text urgent=true /> }
+            });
+            view! {
+                <Title text=format!("Billing – {}", community().name) />
+                {problem}
+                {came_back}
+                <DashboardView dashboard />
+            }
+            .into_any()
+        }
+        Err(error) => view! { <Refused told=error.told() /> }.into_any(),
+    }
+}
+
+/// A page that says only why there is nothing else on it.
+#[component]
+pub(super) fn Refused(told: Told) -> impl IntoView {
+    // A redirect that is under way keeps its own status.
+    if told.status != 401 {
+        answer::status(told.status);
+    }
+    view! {
+        <Title text=format!("{} – {}", told.title.trim_end_matches('.'), community().name) />
+        <section class="entry lone">
+            <p class="margin">"Billing"</p>
+            <div class="matter">
+                <h1>{told.title}</h1>
+                <p class="lede">{told.meaning}</p>
+                <p>{told.next}</p>
+                <p class="actions">
+                    {told.action.map(|(label, href)| view! { <a class="button" href=href>{label}</a> })}
+                    <a class="button quiet" href="/">"Back to the plans"</a>
+                </p>
+            </div>
+        </section>
+    }
+}

@@ -1,0 +1,68 @@
+//! Dates as people read them, in UTC.
+
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+const DAY: &[BorrowedFormatItem<'_>] =
+    format_description!("[day padding:none] [month repr:long] [year]");
+const MOMENT: &[BorrowedFormatItem<'_>] =
+    format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+const MACHINE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
+/// "3 March 2027" of UTC epoch milliseconds; none outside of years that can be written.
+#[must_use]
+pub fn day(ms: i64) -> Option<String> {
+    at(ms)?.format(DAY).ok()
+}
+
+/// "3 March 2027, 14:05 UTC".
+#[must_use]
+pub fn moment(ms: i64) -> Option<String> {
+    at(ms)?.format(MOMENT).ok()
+}
+
+/// "2027-03-03T14:05:09Z", for the `datetime` attribute.
+#[must_use]
+pub fn machine(ms: i64) -> Option<String> {
+    at(ms)?.format(MACHINE).ok()
+}
+
+fn at(ms: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{day, machine, moment};
+
+    #[test]
+    fn dates_in_full() {
+        for (ms, expected) in [
+            (0, "1 January 1970"),
+            (1_804_082_709_000, "3 March 2027"),
+            (1_835_395_200_000, "29 February 2028"),
+            (1_798_761_599_999, "31 December 2026"),
+            (-1, "31 December 1969"),
+        ] {
+            assert_eq!(day(ms).as_deref(), Some(expected), "{ms}");
+        }
+    }
+
+    #[test]
+    fn moments_say_their_zone() {
+        assert_eq!(
+            moment(1_804_082_709_000).as_deref(),
+            Some("3 March 2027, 14:05 UTC")
+        );
+        assert_eq!(
+            machine(1_804_082_709_000).as_deref(),
+            Some("2027-03-03T14:05:09Z")
+        );
+    }
+
+    #[test]
+    fn a_number_no_calendar_holds_is_no_date() {
+        assert_eq!(day(i64::MAX), None);
+        assert_eq!(moment(i64::MIN), None);
+    }
+}
