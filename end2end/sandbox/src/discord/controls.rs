@@ -1,0 +1,445 @@
+//! What happens by hand: people come and go, roles are given, moved and deleted, the bot loses
+//! its place. Every deed is the owner's, stands in the audit log and reaches the gateway.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use thiserror::Error;
+
+use super::Discord;
+use super::gateway::intents;
+use super::members::By;
+use super::permissions;
+use super::state::{Member, Role, User, deed};
+
+/// Why something could not be done by hand. Ids are given as text, as everywhere in Discord.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ControlError {
+    #[error("there is no such person")]
+    UnknownPerson,
+    #[error("there is no such role")]
+    UnknownRole,
+    #[error("there is no such command")]
+    UnknownCommand,
+    #[error("the server has no channel")]
+    NoChannel,
+    #[error("that person is not in the server")]
+    NotMember,
+    #[error("that person is already in the server")]
+    AlreadyMember,
+    #[error("that person is banned")]
+    Banned,
+    #[error("that person is not banned")]
+    NotBanned,
+    #[error("a name has 2 to 32 letters")]
+    BadName,
+    #[error("the owner and the bot cannot be taken out so")]
+    NotThisOne,
+    #[error("that role belongs to the bot or is @everyone")]
+    FixedRole,
+    #[error("the bot is not in the server")]
+    NoBot,
+    #[error("the bot is already in the server")]
+    BotPresent,
+}
+
+impl Discord {
+    /// Makes an account outside the server and answers its id.
+    pub fn create_user(
+        &mut self,
+        now_ms: i64,
+        name: &str,
+        with_email: bool,
+    ) -> Result<String, ControlError> {
+        let name = name.trim();
+        if !(2..=32).contains(&name.chars().count()) {
+            return Err(ControlError::BadName);
+        }
+        let plain: String = name
+            .to_lowercase()
+            .chars()
+            .map(|letter| if letter == ' ' { '.' } else { letter })
+            .filter(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_'))
+            .collect();
+        let plain = if plain.len() < 2 {
+            format!("person{plain}")
+        } else {
+            plain
+        };
+        let mut username = plain.clone();
+        let mut more = 2;
+        while self.users.values().any(|user| user.username == username) {
+            username = format!("{plain}{more}");
+            more += 1;
+        }
+        let id = self.ids.snowflake(now_ms);
+        self.users.insert(
+            id,
+            User {
+                id,
+                global_name: Some(name.to_owned()),
+                email: with_email.then(|| format!("{username}@example.org")),
+                verified: with_email,
+                username,
+                bot: false,
+                dms_closed: false,
+            },
+        );
+        Ok(id.to_string())
+    }
+
+    /// Changes or takes away the account's e-mail.
+    pub fn set_email(
+        &mut self,
+        user: &str,
+        email: Option<&str>,
+        verified: bool,
+    ) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        if let Some(user) = self.users.get_mut(&id) {
+            user.email = email.map(str::to_owned);
+            user.verified = verified && email.is_some();
+        }
+        Ok(())
+    }
+
+    /// Whether the person takes direct messages.
+    pub fn set_dms_closed(&mut self, user: &str, closed: bool) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        if let Some(user) = self.users.get_mut(&id) {
+            user.dms_closed = closed;
+        }
+        Ok(())
+    }
+
+    /// Joins by an invite link, without roles.
+    pub fn member_join(&mut self, now_ms: i64, user: &str) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        if self.guild.bans.contains_key(&id) {
+            return Err(ControlError::Banned);
+        }
+        if self.guild.members.contains_key(&id) {
+            return Err(ControlError::AlreadyMember);
+        }
+        self.admit(Member::new(id, now_ms));
+        Ok(())
+    }
+
+    /// Leaves by themselves, with all their roles.
+    pub fn member_leave(&mut self, user: &str) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        if id == self.guild.owner_id {
+            return Err(ControlError::NotThisOne);
+        }
+        if self.remove_member(id) {
+            Ok(())
+        } else {
+            Err(ControlError::NotMember)
+        }
+    }
+
+    pub fn add_role_by_hand(
+        &mut self,
+        now_ms: i64,
+        user: &str,
+        role: &str,
+    ) -> Result<(), ControlError> {
+        self.turn_role(now_ms, user, role, true)
+    }
+
+    pub fn remove_role_by_hand(
+        &mut self,
+        now_ms: i64,
+        user: &str,
+        role: &str,
+    ) -> Result<(), ControlError> {
+        self.turn_role(now_ms, user, role, false)
+    }
+
+    fn turn_role(
+        &mut self,
+        now_ms: i64,
+        user: &str,
+        role: &str,
+        give: bool,
+    ) -> Result<(), ControlError> {
+        let user = self.person(user)?;
+        let role = self.role(role)?;
+        if self.fixed(role) {
+            return Err(ControlError::FixedRole);
+        }
+        let member = self
+            .guild
+            .members
+            .get(&user)
+            .ok_or(ControlError::NotMember)?;
+        let mut roles = member.roles.clone();
+        if give {
+            roles.insert(role);
+        } else {
+            roles.remove(&role);
+        }
+        let by = self.owner();
+        self.set_roles(now_ms, user, roles, by);
+        Ok(())
+    }
+
+    /// A new role just above @everyone; answers its id.
+    pub fn create_role(
+        &mut self,
+        now_ms: i64,
+        name: &str,
+        permissions: u64,
+    ) -> Result<String, ControlError> {
+        if name.is_empty() || name.chars().count() > 100 {
+            return Err(ControlError::BadName);
+        }
+        let by = self.owner();
+        let id = self.insert_role(now_ms, Role::new(0, name, permissions, 1), by);
+        Ok(id.to_string())
+    }
+
+    pub fn rename_role(&mut self, now_ms: i64, role: &str, name: &str) -> Result<(), ControlError> {
+        let id = self.role(role)?;
+        self.change_role(now_ms, id, |role| name.clone_into(&mut role.name))
+    }
+
+    pub fn set_role_permissions(
+        &mut self,
+        now_ms: i64,
+        role: &str,
+        permissions: u64,
+    ) -> Result<(), ControlError> {
+        let id = self.role(role)?;
+        self.change_role(now_ms, id, |role| role.permissions = permissions)
+    }
+
+    fn change_role(
+        &mut self,
+        now_ms: i64,
+        id: u64,
+        change: impl FnOnce(&mut Role),
+    ) -> Result<(), ControlError> {
+        let mut role = self
+            .guild
+            .roles
+            .get(&id)
+            .cloned()
+            .ok_or(ControlError::UnknownRole)?;
+        change(&mut role);
+        let by = self.owner();
+        self.replace_role(now_ms, &role, by);
+        Ok(())
+    }
+
+    pub fn delete_role(&mut self, now_ms: i64, role: &str) -> Result<(), ControlError> {
+        let id = self.role(role)?;
+        if self.fixed(id) {
+            return Err(ControlError::FixedRole);
+        }
+        let by = self.owner();
+        self.drop_role(now_ms, id, by);
+        Ok(())
+    }
+
+    /// Moves a role, the bot's too, to a position; 1 is just above @everyone.
+    pub fn move_role(
+        &mut self,
+        now_ms: i64,
+        role: &str,
+        position: i64,
+    ) -> Result<(), ControlError> {
+        let id = self.role(role)?;
+        if id == self.guild.id {
+            return Err(ControlError::FixedRole);
+        }
+        let by = self.owner();
+        self.reorder(now_ms, &BTreeMap::from([(id, position.max(1))]), &by);
+        Ok(())
+    }
+
+    pub fn ban(
+        &mut self,
+        now_ms: i64,
+        user: &str,
+        reason: Option<&str>,
+    ) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        if id == self.guild.owner_id {
+            return Err(ControlError::NotThisOne);
+        }
+        let by = By {
+            reason: reason.map(str::to_owned),
+            ..self.owner()
+        };
+        if self.put_ban(now_ms, id, by) {
+            Ok(())
+        } else {
+            Err(ControlError::Banned)
+        }
+    }
+
+    pub fn unban(&mut self, now_ms: i64, user: &str) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        let by = self.owner();
+        if self.lift_ban(now_ms, id, by) {
+            Ok(())
+        } else {
+            Err(ControlError::NotBanned)
+        }
+    }
+
+    /// Throws the bot out of the server; its own role goes with it.
+    pub fn remove_bot(&mut self, now_ms: i64) -> Result<(), ControlError> {
+        if self.take_bot_out(now_ms) {
+            Ok(())
+        } else {
+            Err(ControlError::NoBot)
+        }
+    }
+
+    pub(super) fn take_bot_out(&mut self, now_ms: i64) -> bool {
+        let bot = self.application.bot_id;
+        let Some(member) = self.guild.members.get(&bot).cloned() else {
+            return false;
+        };
+        let event = json!({"id": self.guild.id.to_string()});
+        self.emit(intents::GUILDS, "GUILD_DELETE", &event);
+        self.guild.members.remove(&bot);
+        let own = self
+            .guild
+            .roles
+            .values()
+            .find(|role| role.bot_id == Some(bot))
+            .map(|role| role.id);
+        let by = self.owner();
+        if let Some(role) = own.and_then(|id| self.drop_role(now_ms, id, by)) {
+            self.removed_bot = Some((member, role));
+        }
+        true
+    }
+
+    /// Invites the bot again. Its role is a new one, with the rights and the place of the old.
+    pub fn restore_bot(&mut self, now_ms: i64) -> Result<(), ControlError> {
+        if self.bot_member().is_some() {
+            return Err(ControlError::BotPresent);
+        }
+        let (mut member, mut role) = self.removed_bot.take().ok_or(ControlError::NoBot)?;
+        let old = role.id;
+        let position = role.position;
+        role.id = 0;
+        let by = self.owner();
+        let id = self.insert_role(now_ms, role, by.clone());
+        self.reorder(now_ms, &BTreeMap::from([(id, position)]), &by);
+        member.roles.remove(&old);
+        member.roles.insert(id);
+        member
+            .roles
+            .retain(|role| self.guild.roles.contains_key(role));
+        member.joined_ms = now_ms;
+        let bot = member.user_id;
+        self.guild.members.insert(bot, member);
+        let event = self.guild_create(0, 50, now_ms);
+        self.emit(intents::GUILDS, "GUILD_CREATE", &event);
+        self.note(now_ms, deed::BOT_ADD, bot, by, Vec::new());
+        Ok(())
+    }
+
+    /// Changes the rights of the bot's own role, e.g. takes `MANAGE_ROLES` from it.
+    pub fn set_bot_permissions(
+        &mut self,
+        now_ms: i64,
+        permissions: u64,
+    ) -> Result<(), ControlError> {
+        let id = self
+            .guild
+            .roles
+            .values()
+            .find(|role| role.bot_id.is_some())
+            .map(|role| role.id)
+            .ok_or(ControlError::NoBot)?;
+        self.change_role(now_ms, id, |role| role.permissions = permissions)
+    }
+
+    /// Gives or takes one permission of the bot's role; see [`permissions`].
+    pub fn allow_bot(
+        &mut self,
+        now_ms: i64,
+        permission: u64,
+        allowed: bool,
+    ) -> Result<(), ControlError> {
+        let held = self
+            .guild
+            .roles
+            .values()
+            .find(|role| role.bot_id.is_some())
+            .map_or(0, |role| role.permissions);
+        let bits = if allowed {
+            held | permission
+        } else {
+            held & !permission
+        };
+        self.set_bot_permissions(now_ms, bits & permissions::ALL)
+    }
+
+    /// Resets the bot's token: the old one is refused from now on and its connections are cut.
+    pub fn set_token(&mut self, token: &str) {
+        token.clone_into(&mut self.application.bot_token);
+        self.gateway_drop(4004);
+    }
+
+    /// The person takes back their consent: all tokens of theirs die.
+    pub fn revoke_consent(&mut self, user: &str) -> Result<(), ControlError> {
+        let id = self.person(user)?;
+        self.revoke_all(id);
+        Ok(())
+    }
+
+    /// The roles a person holds, by id; empty outside the server.
+    #[must_use]
+    pub fn roles_of(&self, user: &str) -> Vec<String> {
+        user.parse()
+            .ok()
+            .and_then(|id: u64| self.guild.members.get(&id))
+            .map(|member| member.roles.iter().map(u64::to_string).collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether the person is in the server.
+    #[must_use]
+    pub fn is_member(&self, user: &str) -> bool {
+        user.parse()
+            .is_ok_and(|id: u64| self.guild.members.contains_key(&id))
+    }
+
+    /// The server's audit log, oldest first.
+    #[must_use]
+    pub fn audit_log_entries(&self) -> &[super::AuditEntry] {
+        &self.audit
+    }
+
+    fn owner(&self) -> By {
+        By {
+            user_id: self.guild.owner_id,
+            reason: None,
+        }
+    }
+
+    pub(super) fn person(&self, user: &str) -> Result<u64, ControlError> {
+        user.parse()
+            .ok()
+            .filter(|id| self.users.get(id).is_some_and(|user| !user.bot))
+            .ok_or(ControlError::UnknownPerson)
+    }
+
+    fn role(&self, role: &str) -> Result<u64, ControlError> {
+        role.parse()
+            .ok()
+            .filter(|id| self.guild.roles.contains_key(id))
+            .ok_or(ControlError::UnknownRole)
+    }
+
+    fn fixed(&self, role: u64) -> bool {
+        role == self.guild.id || self.guild.roles.get(&role).is_some_and(Role::managed)
+    }
+}
