@@ -2,6 +2,9 @@
 //!
 //! Each feature has a port: an async trait the server implements and hands over by context.
 
+// The type of a page is the type of everything on it.
+#![recursion_limit = "256"]
+
 pub mod access;
 pub mod billing;
 pub mod checkout;

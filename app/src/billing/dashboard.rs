@@ -55,10 +55,13 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
                 </div>
             </section>
         }
+        .into_any()
     });
     let money = membership.is_some() || card.is_some() || has_portal;
-    let particulars = money.then(|| view! { <Particulars standing membership card has_portal /> });
-    let invoices = has_portal.then(|| view! { <Invoices invoices known=invoices_known /> });
+    let particulars =
+        money.then(|| view! { <Particulars standing membership card has_portal /> }.into_any());
+    let invoices =
+        has_portal.then(|| view! { <Invoices invoices known=invoices_known /> }.into_any());
     let why = (!why.is_empty() || !roles.is_empty()).then(|| {
         view! {
             <section class="entry" aria-labelledby="why">
@@ -66,6 +69,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
                 <div class="matter"><Why steps=why roles /></div>
             </section>
         }
+        .into_any()
     });
     let read = read_at
         .map(|at| view! { <p class="read-at">"Read from Stripe on " <When at=Some(at) /></p> });

@@ -80,11 +80,16 @@ pub fn PlanCard(plan: OfferedPlan, stand: Stand) -> impl IntoView {
                 {badge}
             </div>
             <p class="plan-about">{description}</p>
-            {(stand == Stand::Wanted).then(|| view! {
-                <p class="state" data-state="waiting"><Icon mark=Mark::Arrow />"Your choice. One step is left: pay at Stripe."</p>
-            })}
-            {prices}
-            {stands}
+            <div class="buy">
+                {(stand == Stand::Wanted).then(|| view! {
+                    <p class="state" data-state="waiting">
+                        <Icon mark=Mark::Arrow />
+                        "Your choice. One step is left."
+                    </p>
+                })}
+                {prices}
+                {stands}
+            </div>
             {features}
         </li>
     }
