@@ -490,8 +490,9 @@ fn snowflake(id: &str) -> Result<&str, DiscordError> {
     }
 }
 
-/// The base with `/api/v10`, unless it names a version already.
-fn versioned(base: &Url) -> Url {
+/// The base with `/api/v10`, unless it names a version already. No trailing slash.
+#[must_use]
+pub fn versioned(base: &Url) -> Url {
     let path = base.path().trim_end_matches('/');
     let last = path.rsplit('/').next().unwrap_or_default();
     let names_version = last

@@ -10,7 +10,7 @@ mod ratelimit;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-pub use client::{DiscordClient, DiscordConfig, http_client};
+pub use client::{DiscordClient, DiscordConfig, http_client, versioned};
 pub use error::{DiscordError, FailureClass};
 pub use permissions::{
     RoleObstacle, bot_permissions, dangerous, explain_50013, highest_position, role_obstacle,

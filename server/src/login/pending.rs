@@ -1,0 +1,89 @@
+//! Sign-ins that were begun: one row each, so that each is used once however many requests
+//! race, and several tabs do not disturb each other.
+//!
+//! The row stands in `sessions` under a hash of the state and holds, sealed, the PKCE verifier
+//! and the address wanted. It belongs to the browser (its session) that began it.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::LoginError;
+use super::sessions::{Browser, hashed};
+use crate::state::AppState;
+
+const LIFE_MS: i64 = 10 * 60 * 1_000;
+
+/// What is needed when the person comes back from Discord.
+pub(super) struct Pending {
+    /// PKCE.
+    pub verifier: SecretString,
+    /// An own path.
+    pub next: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    browser: String,
+    verifier: String,
+    next: String,
+}
+
+fn key(asked_state: &str) -> String {
+    format!("login:{}", hashed(asked_state))
+}
+
+/// Keeps a sign-in for ten minutes.
+pub(super) async fn keep(
+    state: &AppState,
+    browser: &Browser,
+    asked_state: &SecretString,
+    pending: &Pending,
+) -> Result<(), LoginError> {
+    let key = key(asked_state.expose_secret());
+    let kept = Kept {
+        browser: browser.0.clone(),
+        verifier: pending.verifier.expose_secret().to_owned(),
+        next: pending.next.clone(),
+    };
+    let kept = serde_json::to_string(&kept).map_err(tower_sessions::session::Error::from)?;
+    let sealed = state.seal.seal(&key, &kept.into())?;
+    let mut tx = state.db.begin().await?;
+    sqlx::query("INSERT INTO sessions (id_hash, data, expires_at) VALUES ($1, $2, $3)")
+        .bind(&key)
+        .bind(sealed)
+        .bind(state.clock.wall_ms() + LIFE_MS)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Takes a sign-in out; `None` when there is none with that state, it is too old, or another
+/// browser began it. Either way it is gone afterwards.
+pub(super) async fn take(
+    state: &AppState,
+    browser: &Browser,
+    asked_state: &str,
+) -> Result<Option<Pending>, LoginError> {
+    let key = key(asked_state);
+    let mut tx = state.db.begin().await?;
+    let row: Option<(String, i64)> =
+        sqlx::query_as("DELETE FROM sessions WHERE id_hash = $1 RETURNING data, expires_at")
+            .bind(&key)
+            .fetch_optional(&mut *tx)
+            .await?;
+    tx.commit().await?;
+    let Some((sealed, expires_at)) = row else {
+        return Ok(None);
+    };
+    let kept = state.seal.open(&key, &sealed)?;
+    let kept: Kept = serde_json::from_str(kept.expose_secret())
+        .map_err(tower_sessions::session::Error::from)?;
+    if expires_at <= state.clock.wall_ms() || kept.browser != browser.0 {
+        return Ok(None);
+    }
+    Ok(Some(Pending {
+        verifier: kept.verifier.into(),
+        next: kept.next,
+    }))
+}
