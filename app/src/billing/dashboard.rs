@@ -13,7 +13,8 @@ use leptos::server_fn::ServerFn;
 
 #[component]
 pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
-    let sentence = headline(&dashboard);
+    let (sentence, rest) = parted(headline(&dashboard));
+    let rest = rest.map(|rest| view! { " " <span class="rest">{rest}</span> });
     let Dashboard {
         standing,
         membership,
@@ -42,6 +43,8 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         Standing::Ended => Some("Come back: see the plans"),
         _ => None,
     };
+    let read = read_at
+        .map(|at| view! { <p class="read-at">"Read from Stripe on " <When at=Some(at) /></p> });
     let chain = (!untouched).then(|| {
         view! {
             <section class="entry" aria-labelledby="chain">
@@ -52,6 +55,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
                         <StationLink stop=Stop::Membership station=access />
                         <StationLink stop=Stop::Discord station=discord />
                     </ol>
+                    {read}
                 </div>
             </section>
         }
@@ -71,15 +75,13 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         }
         .into_any()
     });
-    let read = read_at
-        .map(|at| view! { <p class="read-at">"Read from Stripe on " <When at=Some(at) /></p> });
     view! {
         {must_join.then(|| view! { <MustJoin /> })}
         {(standing == Standing::PastDue && has_portal).then(|| view! { <Overdue /> })}
         <section class="entry lone">
             <p class="margin"><StateWord state=standing.state() word=standing.word() /></p>
             <div class="matter">
-                <h1>{sentence}</h1>
+                <h1>{sentence}{rest}</h1>
                 {meaning(standing).map(|text| view! { <p class="lede">{text}</p> })}
                 {to_plans.map(|label| view! { <p class="actions"><a class="button" href="/">{label}</a></p> })}
             </div>
@@ -88,7 +90,14 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         {particulars}
         {invoices}
         {why}
-        {read}
+    }
+}
+
+/// The first sentence, and what follows it.
+fn parted(headline: String) -> (String, Option<String>) {
+    match headline.split_once(". ") {
+        Some((first, rest)) => (format!("{first}."), Some(rest.to_owned())),
+        None => (headline, None),
     }
 }
 

@@ -93,9 +93,7 @@ pub fn meaning(standing: Standing) -> Option<&'static str> {
         Standing::Ending => {
             Some("Nothing more will be charged. Until that day everything stays open.")
         }
-        Standing::PastDue => Some(
-            "Stripe could not take the last payment. Pay it, or change the card, and everything stays open.",
-        ),
+        Standing::PastDue => Some("Once it is paid, everything goes on as before."),
         Standing::Paused => Some("Nothing is charged while it is paused."),
         Standing::Ended => {
             Some("Nothing more will be charged. Coming back opens the same channels again.")

@@ -84,7 +84,7 @@ mod view {
         let action = told.action.map(|(label, href)| {
             let next = answer::query_value(next.as_deref().unwrap_or("/"));
             view! {
-                <a class="button" href=format!("{href}?next={next}")>
+                <a class="button ink" href=format!("{href}?next={next}")>
                     <Icon mark=Mark::Discord />
                     {label}
                 </a>

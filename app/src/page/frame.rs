@@ -26,11 +26,11 @@ pub fn Header() -> impl IntoView {
     };
     let signed_in = viewer.is_some();
     let person = viewer.map(|viewer| view! { <Person viewer /> });
-    // The landing page has its own, larger, way in.
-    let way_in = (!signed_in && at != "/").then(|| {
-        let next = answer::query_value(if at.starts_with("/login") { "/" } else { &at });
+    // The landing page and the pages of sign-in have their own, larger, way in.
+    let way_in = (!signed_in && at != "/" && !at.starts_with("/login")).then(|| {
+        let next = answer::query_value(&at);
         view! {
-            <a class="button small" href=format!("/login?next={next}")>
+            <a class="button ink small" href=format!("/login?next={next}")>
                 <Icon mark=Mark::Discord />
                 "Sign in with Discord"
             </a>
@@ -38,7 +38,7 @@ pub fn Header() -> impl IntoView {
     });
     view! {
         {house.test_mode.then(|| view! {
-            <p class="test-mode">"Test mode: no real money moves, and no real Discord server is touched."</p>
+            <p class="test-mode">"Test mode: no real money moves here."</p>
         })}
         <header class="top">
             <div class="top-in">

@@ -35,7 +35,7 @@ pub fn PlanCard(plan: OfferedPlan, stand: Stand) -> impl IntoView {
                         " "
                         <span>{price.interval.per()}</span>
                     </p>
-                    <p class="price-note">{note(&plan, price)}</p>
+                    <p class="price-note">{note(&plan, price, stand)}</p>
                     {offer_button(&plan, price, stand)}
                 </div>
             }
@@ -120,10 +120,10 @@ fn offer_button(
 }
 
 /// The line below a price: the trial, or what a year saves.
-fn note(plan: &OfferedPlan, price: &OfferedPrice) -> String {
+fn note(plan: &OfferedPlan, price: &OfferedPrice, stand: Stand) -> String {
     let trial = plan
         .trial_days
-        .filter(|days| *days > 0)
+        .filter(|days| *days > 0 && matches!(stand, Stand::Free | Stand::Wanted))
         .map(|days| match days {
             1 => "The first day is free.".to_owned(),
             days => format!("The first {days} days are free."),

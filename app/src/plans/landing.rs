@@ -84,7 +84,7 @@ fn way_in(viewer: Option<Viewer>) -> AnyView {
     match viewer {
         None => view! {
             <p class="actions">
-                <a class="button large" href="/login?next=%2F"><Icon mark=Mark::Discord />"Sign in with Discord"</a>
+                <a class="button ink large" href="/login?next=%2F"><Icon mark=Mark::Discord />"Sign in with Discord"</a>
             </p>
             <p class="small">"Or choose a plan first: signing in is part of the way."</p>
         }
@@ -156,7 +156,7 @@ fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl 
             <p class="has">
                 {format!("You have {name}. ")}
                 <a href="/billing">"Your billing"</a>
-                " says until when, and is where you change it."
+                " says until when, and is where you cancel it."
             </p>
         }
     });
