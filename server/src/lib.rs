@@ -1,0 +1,27 @@
+//! Rollcall's server: everything that touches the outside.
+
+// The type of a page is the type of everything on it.
+#![recursion_limit = "256"]
+
+pub mod audit;
+pub mod billing;
+pub mod checkout;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod discord;
+pub mod guards;
+pub mod incidents;
+pub mod login;
+pub mod pins;
+pub mod plans;
+pub mod rng;
+pub mod roles;
+pub mod router;
+pub mod seal;
+pub mod serve;
+pub mod state;
+pub mod stripe;
+pub mod sync;
+pub mod telemetry;
+pub mod webhooks;

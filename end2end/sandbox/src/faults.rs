@@ -28,7 +28,7 @@ impl Target {
             Some(Self::Stripe)
         } else if under("/checkout/") || under("/portal/") || under("/invoice/") {
             Some(Self::StripePages)
-        } else if under("/api/") || under("/oauth2/") {
+        } else if under("/api/") || under("/oauth2/") || path == "/gateway" {
             Some(Self::Discord)
         } else {
             None
@@ -136,6 +136,27 @@ impl FaultRule {
             && request.path.contains(&self.path)
     }
 
+    fn in_words(&self) -> String {
+        let what = match self.fault {
+            Fault::Answer { status, .. } => format!("answers {status}"),
+            Fault::Hang { .. } => "never answers".into(),
+            Fault::Cut { .. } => "breaks off its answer".into(),
+            Fault::Slow { ms } => format!("answers {ms} ms late"),
+        };
+        let whom = [self.method.as_deref().unwrap_or_default(), &self.path].join(" ");
+        let often = match (self.count, self.percent) {
+            (Some(1), _) => ", once".into(),
+            (Some(count), _) => format!(", {count} times"),
+            (None, 100) => String::new(),
+            (None, percent) => format!(", {percent} of 100 times"),
+        };
+        let name = self.target.name().replace('_', " ");
+        format!("{name} {what} {}", whom.trim())
+            .trim_end()
+            .to_owned()
+            + &often
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "target": self.target.name(),
@@ -186,6 +207,12 @@ impl Faults {
     #[must_use]
     pub fn to_json(&self) -> Value {
         self.rules.iter().map(FaultRule::to_json).collect()
+    }
+
+    /// Each rule as people say it.
+    #[must_use]
+    pub fn in_words(&self) -> Vec<String> {
+        self.rules.iter().map(FaultRule::in_words).collect()
     }
 
     /// The fault for this request, if a rule strikes it; counts it off that rule.

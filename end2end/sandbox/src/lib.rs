@@ -12,6 +12,8 @@ pub mod mail;
 pub mod shell;
 pub mod stripe;
 
+use std::collections::BTreeMap;
+
 use calls::{Call, CallLog};
 use clock::Clock;
 use faults::{Fault, Faults, Target};
@@ -110,6 +112,12 @@ pub struct World {
     pub mail: mail::Mailbox,
     pub faults: Faults,
     pub calls: CallLog,
+    /// Webhooks wait, whoever would send them.
+    pub deliveries_paused: bool,
+    /// Signing secrets chosen from outside, by endpoint.
+    secrets: BTreeMap<String, String>,
+    /// The oldest endpoint's secret.
+    first_secret: Option<String>,
     base: String,
 }
 
@@ -124,6 +132,9 @@ impl World {
             mail: mail::Mailbox::default(),
             faults: Faults::new(seed),
             calls: CallLog::default(),
+            deliveries_paused: false,
+            secrets: BTreeMap::new(),
+            first_secret: None,
             base: base.to_owned(),
         }
     }
@@ -134,18 +145,60 @@ impl World {
         &self.base
     }
 
-    /// What is there before anyone comes: nothing, or the demo community with its plans.
-    pub fn furnish(&mut self, _demo: bool) {}
-
-    /// Another endpoint for every event; gives its signing secret.
-    pub fn add_webhook(&mut self, _url: &str, secret: Option<&str>) -> String {
-        secret.unwrap_or_default().to_owned()
+    /// Brings the demo community with its people and plans.
+    pub fn furnish(&mut self) {
+        let now_ms = self.tick();
+        self.discord.seed_demo(now_ms);
+        let (member, patron, company) = self.discord.demo_roles();
+        let roles = stripe::DemoRoles {
+            member,
+            patron,
+            company,
+        };
+        self.stripe.seed_demo(now_ms, &roles);
     }
 
-    /// The signing secret of the oldest endpoint.
+    /// Another endpoint for every event, signed with that secret or one made from the seed;
+    /// gives the secret.
+    pub fn add_webhook(&mut self, url: &str, secret: Option<&str>) -> String {
+        self.tick();
+        let (endpoint, made) = self.stripe.add_webhook_endpoint(url, &["*"]);
+        let secret = match secret {
+            Some(secret) => {
+                self.secrets.insert(endpoint, secret.to_owned());
+                secret.to_owned()
+            }
+            None => made,
+        };
+        self.first_secret.get_or_insert_with(|| secret.clone());
+        secret
+    }
+
+    /// The signing secret of the first endpoint made with [`Self::add_webhook`].
     #[must_use]
-    pub fn webhook_secret(&self) -> Option<String> {
-        None
+    pub fn webhook_secret(&self) -> Option<&str> {
+        self.first_secret.as_deref()
+    }
+
+    /// The webhooks to be sent at `wall_ms`, none while they are paused. Each wants its
+    /// [`stripe::Stripe::record_delivery`].
+    pub fn take_due_deliveries(&mut self, wall_ms: i64) -> Vec<stripe::Delivery> {
+        self.tick();
+        if self.deliveries_paused {
+            return Vec::new();
+        }
+        self.take_deliveries_even_if_paused(wall_ms)
+    }
+
+    /// The same, paused or not.
+    pub fn take_deliveries_even_if_paused(&mut self, wall_ms: i64) -> Vec<stripe::Delivery> {
+        let mut due = self.stripe.take_due_deliveries(wall_ms);
+        for delivery in &mut due {
+            if let Some(secret) = self.secrets.get(&delivery.endpoint_id) {
+                secret.clone_into(&mut delivery.secret);
+            }
+        }
+        due
     }
 
     /// Moves the clock to `to_ms` (UTC epoch milliseconds; never backwards) and lets everything
@@ -206,15 +259,15 @@ impl World {
         &mut self,
         target: Target,
         now_ms: i64,
-        _wall_ms: i64,
+        wall_ms: i64,
         request: &ApiRequest,
     ) -> Served {
         let response = match target {
             Target::Stripe => self.stripe.request(now_ms, request),
             Target::StripePages => self.stripe.page(now_ms, request),
-            Target::Discord => self.discord.request(now_ms, request),
+            Target::Discord => self.discord.request(now_ms, wall_ms, request),
         };
-        if response.status == 0 {
+        if response.status == discord::NO_ANSWER {
             Served::Never
         } else {
             Served::at_once(response)

@@ -243,14 +243,14 @@ impl Standing {
     }
 }
 
-/// A 429 with its body `{message, retry_after, global}`.
+/// A 429 with its body `{message, retry_after, global, code}`.
 pub(super) fn refusal(scope: Scope, wait_ms: i64) -> ApiResponse {
     let message = match scope {
         Scope::Shared => "The resource is being rate limited.",
         Scope::User | Scope::Global => "You are being rate limited.",
     };
     let text = format!(
-        "{{\"message\":{},\"retry_after\":{},\"global\":{}}}",
+        "{{\"message\":{},\"retry_after\":{},\"global\":{},\"code\":0}}",
         Value::from(message),
         seconds(wait_ms),
         scope == Scope::Global

@@ -5,16 +5,17 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use http::header::CONTENT_TYPE;
 use tokio::{task::JoinSet, time::sleep};
 
-use super::{
-    Shell,
-    pending::{Delivery, PendingStripe, sign},
+use super::Shell;
+use crate::{
+    World,
+    clock::Clock,
+    stripe::{self, Delivery},
 };
-use crate::clock::Clock;
 
 /// How many are on their way at once.
 const AT_ONCE: usize = 32;
 
-/// How often the pump looks without being told: retries, and renewals as time passes.
+/// How often the pump looks without being told: renewals happen as time passes.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A webhook that was sent.
@@ -31,7 +32,12 @@ pub(super) async fn pump(shell: Arc<Shell>) {
     let mut waiting = VecDeque::new();
     let mut under_way = JoinSet::new();
     loop {
-        waiting.extend(take_due(&shell, Clock::wall_ms()));
+        let next_look = {
+            let mut world = shell.lock();
+            let wall_ms = Clock::wall_ms();
+            waiting.extend(world.take_due_deliveries(wall_ms));
+            until_next(&world, wall_ms)
+        };
         while under_way.len() < AT_ONCE {
             let Some(delivery) = waiting.pop_front() else {
                 break;
@@ -44,29 +50,38 @@ pub(super) async fn pump(shell: Arc<Shell>) {
         tokio::select! {
             () = shell.changed.notified() => {}
             Some(_) = under_way.join_next() => {}
-            () = sleep(LOOK) => {}
+            () = sleep(next_look) => {}
             () = shell.stopped() => return,
         }
     }
 }
 
-/// Sends what is due at `wall_ms`, in order.
+/// How long nothing falls due by itself, as far as that can be told.
+fn until_next(world: &World, wall_ms: i64) -> Duration {
+    let retry = world
+        .stripe
+        .next_delivery_ms()
+        .filter(|_| !world.deliveries_paused)
+        .and_then(|due_ms| u64::try_from(due_ms - wall_ms).ok());
+    retry.map_or(LOOK, |ms| LOOK.min(Duration::from_millis(ms.max(1))))
+}
+
+/// Sends what is due at `wall_ms`, in order, even when webhooks are paused.
 pub(super) async fn deliver_due(shell: &Arc<Shell>, wall_ms: i64) -> Vec<Delivered> {
+    let due = {
+        let mut world = shell.lock();
+        world.tick();
+        world.take_deliveries_even_if_paused(wall_ms)
+    };
     let mut sent = Vec::new();
-    for delivery in take_due(shell, wall_ms) {
+    for delivery in due {
         sent.push(deliver(shell, delivery).await);
     }
     sent
 }
 
-fn take_due(shell: &Shell, wall_ms: i64) -> Vec<Delivery> {
-    let mut world = shell.lock();
-    world.tick();
-    world.stripe.take_due_deliveries(wall_ms)
-}
-
 async fn deliver(shell: &Shell, delivery: Delivery) -> Delivered {
-    let signature = sign(
+    let signature = stripe::sign(
         &delivery.body,
         &delivery.secret,
         Clock::wall_ms().div_euclid(1000),
@@ -89,7 +104,7 @@ async fn deliver(shell: &Shell, delivery: Delivery) -> Delivered {
     shell.with(|world| {
         world
             .stripe
-            .record_delivery(&delivery.id, status, Clock::wall_ms());
+            .record_delivery(delivery.id, status, Clock::wall_ms());
     });
     Delivered {
         endpoint_id: delivery.endpoint_id,

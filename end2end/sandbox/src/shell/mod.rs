@@ -15,7 +15,6 @@ pub mod control;
 mod deliveries;
 mod http;
 mod pages;
-mod pending;
 mod smtp;
 
 use std::{
@@ -296,7 +295,9 @@ async fn serve(listener: TcpListener, shell: Arc<Shell>) {
 /// A world with what the options ask for in it.
 fn furnished(options: &Options, seed: u64, clock: Clock, base: &str) -> World {
     let mut world = World::new(clock, seed, base);
-    world.furnish(options.demo);
+    if options.demo {
+        world.furnish();
+    }
     if let Some(webhook) = &options.webhook {
         world.add_webhook(&webhook.url, webhook.secret.as_deref());
     }

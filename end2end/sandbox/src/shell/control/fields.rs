@@ -92,6 +92,27 @@ impl Fields {
             .transpose()
     }
 
+    /// 0 to 100; a flag that is set reads as 100.
+    pub fn percent(&self, name: &str) -> Result<u8, Refused> {
+        let number = match self.0.get(name) {
+            Some(Value::Bool(flag)) => i64::from(*flag) * 100,
+            Some(Value::String(text)) if text == "true" => 100,
+            _ => self.int(name)?.unwrap_or(0),
+        };
+        u8::try_from(number)
+            .ok()
+            .filter(|percent| *percent <= 100)
+            .ok_or_else(|| Refused::Bad(format!("{name} is 0 to 100")))
+    }
+
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+
+    pub fn object(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| value.is_object())
+    }
+
     pub fn flag(&self, name: &str) -> bool {
         match self.0.get(name) {
             Some(Value::Bool(flag)) => *flag,

@@ -9,9 +9,10 @@
 //! | `GET state` | | everything: `now_ms`, `webhook_secret`, `stripe`, `discord`, `mail`, `faults` |
 //! | `GET clock` | | `{"now_ms": N}`, UTC epoch milliseconds |
 //! | `POST clock` | `advance_ms`, `advance_minutes`, `advance_hours`, `advance_days`, `advance_months` (added up) or `to_ms` | moves it; renewals, retries, trials and expiries on the way happen |
-//! | `GET calls` | `?method=`, `?path=`, `?last=` | the last requests to Stripe, oldest first |
+//! | `GET calls` | `?method=`, `?path=`, `?last=` | the last requests to Stripe (`calls`) and to Discord (`discord`), oldest first |
 //! | `DELETE calls` | | forgets them |
 //! | `POST faults` | `target` = `stripe`, `stripe_pages`, `discord`: `kind` = `answer` (with `status`), `hang`, `cut`, `slow` (with `ms`); `effect` (whether it is carried out all the same), `method`, `path`, `skip`, `count`, `percent` | adds a rule |
+//! | | `target` = `discord` with `effect` = an object: see [`discord`] | Discord's own failures |
 //! | | `target` = `deliveries`: see [`deliveries`] | changes how events travel |
 //! | | `target` = `mail`: `refuse` = part of an address | SMTP answers 550 for it |
 //! | `DELETE faults`, `POST faults/clear` | `target` or nothing for all | as before |
@@ -31,10 +32,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{
-    Shell,
-    pending::{PendingDiscord, PendingStripe},
-};
+use super::Shell;
 use crate::{
     ApiRequest, ApiResponse, World,
     faults::{Fault, FaultRule, Target},
@@ -73,7 +71,10 @@ async fn answer(shell: &Arc<Shell>, request: &ApiRequest) -> Answer {
         ("POST", "clock") => shell.with(|world| move_clock(world, &fields)),
         ("GET", "calls") => calls(shell, &fields),
         ("DELETE", "calls") => {
-            shell.with(|world| world.calls.clear());
+            shell.with(|world| {
+                world.calls.clear();
+                world.discord.calls.clear();
+            });
             Ok(json!({"ok": true}))
         }
         ("POST", "faults") => shell.with(|world| add_fault(world, &fields)),
@@ -127,6 +128,7 @@ fn state(world: &World) -> Value {
         "mail": world.mail.to_json(),
         "faults": world.faults.to_json(),
         "stripe_calls": world.calls.total(),
+        "deliveries_paused": world.deliveries_paused,
     })
 }
 
@@ -189,7 +191,18 @@ fn calls(shell: &Shell, fields: &Fields) -> Answer {
         .map(crate::calls::Call::to_json)
         .collect();
     calls.reverse();
-    Ok(json!({"total": world.calls.total(), "calls": calls}))
+    let mut discord: Vec<Value> = world
+        .discord
+        .calls
+        .iter()
+        .rev()
+        .filter(|call| method.is_empty() || call.method.eq_ignore_ascii_case(method))
+        .filter(|call| call.path.contains(path))
+        .take(last)
+        .map(|call| serde_json::to_value(call).unwrap_or_default())
+        .collect();
+    discord.reverse();
+    Ok(json!({"total": world.calls.total(), "calls": calls, "discord": discord}))
 }
 
 fn add_fault(world: &mut World, fields: &Fields) -> Answer {
@@ -205,6 +218,9 @@ fn add_fault(world: &mut World, fields: &Fields) -> Answer {
     let target = Target::named(target).ok_or_else(|| {
         Refused::bad("target is stripe, stripe_pages, discord, deliveries or mail")
     })?;
+    if let (Target::Discord, Some(effect)) = (target, fields.object("effect")) {
+        return discord::fault(world, fields, effect);
+    }
     let effect = fields.flag("effect");
     let fault = match fields.required("kind")? {
         "answer" => Fault::Answer {
@@ -233,11 +249,8 @@ fn add_fault(world: &mut World, fields: &Fields) -> Answer {
     if rule.count == Some(0) {
         return Err(Refused::bad("count is at least 1"));
     }
-    if let Some(percent) = fields.small("percent")? {
-        rule.percent = u8::try_from(percent)
-            .ok()
-            .filter(|percent| *percent <= 100)
-            .ok_or_else(|| Refused::bad("percent is 0 to 100"))?;
+    if fields.int("percent")?.is_some() {
+        rule.percent = fields.percent("percent")?;
     }
     world.faults.add(rule);
     Ok(json!({"ok": true}))

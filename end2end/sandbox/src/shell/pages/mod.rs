@@ -14,20 +14,25 @@ pub(super) fn handle(world: &mut World, request: &ApiRequest) -> ApiResponse {
     }
     match request.path.as_str() {
         "/" => ApiResponse::html(200, world::page(world)),
-        "/style.css" => ApiResponse {
-            status: 200,
-            headers: vec![
-                ("content-type".into(), "text/css; charset=utf-8".into()),
-                ("cache-control".into(), "max-age=60".into()),
-            ],
-            body: include_bytes!("style.css").to_vec(),
-        },
+        "/style.css" => file("text/css", include_str!("style.css")),
+        "/world.js" => file("text/javascript", include_str!("world.js")),
         "/mail" => ApiResponse::html(200, mailbox::list(world)),
         "/mail.json" => ApiResponse::json(200, &world.mail.to_json()),
         path => match path.strip_prefix("/mail/") {
             Some(rest) => mailbox::message(world, rest),
             None => refused(404, "There is nothing at this address."),
         },
+    }
+}
+
+fn file(kind: &str, text: &str) -> ApiResponse {
+    ApiResponse {
+        status: 200,
+        headers: vec![
+            ("content-type".into(), format!("{kind}; charset=utf-8")),
+            ("cache-control".into(), "max-age=60".into()),
+        ],
+        body: text.as_bytes().to_vec(),
     }
 }
 

@@ -1,0 +1,81 @@
+//! `/v1/disputes`: a cardholder asks the bank for the money back.
+
+use serde_json::Value;
+
+use super::super::{
+    Stripe,
+    errors::{Outcome, Refusal},
+    forms::{Metadata, Params},
+    pagination,
+    records::Dispute,
+};
+
+impl Stripe {
+    pub(in crate::stripe) fn disputes_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+        match (verb, rest) {
+            ("GET", []) => {
+                pagination::only_filters(p, &["charge", "payment_intent"])?;
+                let owner = p.filled("charge")?.or(p.filled("payment_intent")?);
+                let (rows, more) = pagination::page(&self.disputes, owner, "dispute", p, |_| true)?;
+                let data = rows.into_iter().map(Self::render_dispute).collect();
+                Ok(Some(pagination::list(data, more, "/v1/disputes")))
+            }
+            ("GET", [id]) => {
+                p.only(&[])?;
+                let dispute = self.disputes.get(id).ok_or_else(|| Refusal::not_found("dispute", id))?;
+                Ok(Some(Self::render_dispute(dispute)))
+            }
+            ("POST", [id, "close"]) => {
+                p.only(&[])?;
+                if !self.disputes.has(id) {
+                    return Err(Refusal::not_found("dispute", id));
+                }
+                self.close_dispute(id, false).map_err(Refusal::invalid)?;
+                Ok(self.disputes.get(id).map(Self::render_dispute))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Opens a dispute over the whole charge. Answers its id, or why not.
+    pub fn open_dispute(&mut self, charge: &str, reason: &str) -> Result<String, String> {
+        let id = self.ids.long("dp_");
+        let now = self.stamp();
+        let row = self.charges.get_mut(charge).ok_or_else(|| format!("No such charge: '{charge}'"))?;
+        if row.failure.is_some() || row.disputed {
+            return Err(format!("Charge {charge} cannot be disputed: it failed or is disputed already."));
+        }
+        row.disputed = true;
+        let dispute = Dispute {
+            id: id.clone(),
+            created: now,
+            amount: row.amount - row.refunded,
+            currency: row.currency.clone(),
+            charge: charge.to_owned(),
+            payment_intent: row.payment_intent.clone(),
+            reason: reason.to_owned(),
+            status: "needs_response",
+            metadata: Metadata::new(),
+        };
+        let body = Self::render_dispute(&dispute);
+        self.disputes.add(dispute);
+        self.emit("charge.dispute.created", &body);
+        self.emit("charge.dispute.funds_withdrawn", &body);
+        Ok(id)
+    }
+
+    /// Closes an open dispute, won or lost.
+    pub fn close_dispute(&mut self, dispute: &str, won: bool) -> Result<(), String> {
+        let row = self.disputes.get_mut(dispute).ok_or_else(|| format!("No such dispute: '{dispute}'"))?;
+        if matches!(row.status, "won" | "lost") {
+            return Err("This dispute is already closed".into());
+        }
+        row.status = if won { "won" } else { "lost" };
+        let body = Self::render_dispute(row);
+        if won {
+            self.emit("charge.dispute.funds_reinstated", &body);
+        }
+        self.emit("charge.dispute.closed", &body);
+        Ok(())
+    }
+}

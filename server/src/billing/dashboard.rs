@@ -1,0 +1,115 @@
+//! Rows into a page's view.
+
+use super::rows::{Rows, SubscriptionRow, read};
+use super::{invoices, stations, words};
+use crate::db::DbError;
+use crate::state::AppState;
+use app::access::{Reason, Status};
+use app::billing::{Dashboard, Membership, Standing};
+use app::money::Money;
+use app::plans::Interval;
+
+pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbError> {
+    let rows = {
+        let mut conn = state.db.reader().acquire().await?;
+        read(&mut conn, user_id).await?
+    };
+    let (card, invoices) = match &rows.payer {
+        Some(payer) if rows.has_customer => {
+            (invoices::card(state, payer), invoices::recent(state, payer).await?)
+        }
+        _ => (None, Some(Vec::new())),
+    };
+    let subscription = shown(&rows.subscriptions);
+    let standing = standing(&rows, subscription);
+    let roles = stations::roles(&rows);
+    Ok(Dashboard {
+        standing,
+        membership: subscription.map(|subscription| membership(&rows, subscription, standing)),
+        payment: stations::payment(subscription),
+        access: stations::access(&rows),
+        discord: stations::discord(&rows, &roles),
+        why: words::why(&rows, &roles),
+        card,
+        invoices_known: invoices.is_some(),
+        invoices: invoices.unwrap_or_default(),
+        has_portal: rows.has_customer,
+        must_join: stations::must_join(&rows),
+        read_at: rows.payer.as_ref().and_then(|payer| payer.read_at),
+        roles,
+    })
+}
+
+/// The subscription the page is about: the newest that is not over, or else the newest.
+fn shown(subscriptions: &[SubscriptionRow]) -> Option<&SubscriptionRow> {
+    let rank = |row: &&SubscriptionRow| match row.status() {
+        Status::Active | Status::Trialing => 0,
+        Status::PastDue => 1,
+        Status::Unknown(_) => 2,
+        Status::Paused | Status::Unpaid => 3,
+        Status::Incomplete => 4,
+        Status::Canceled => 5,
+        Status::IncompleteExpired => 6,
+    };
+    // Newest first already, and `min_by_key` keeps the first of equals.
+    subscriptions.iter().min_by_key(rank)
+}
+
+fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
+    let Some(subscription) = subscription else {
+        return Standing::None;
+    };
+    let entitlement = rows
+        .entitlements
+        .iter()
+        .find(|entitlement| entitlement.source_id == subscription.id && entitlement.reason != Reason::Replaced.as_str());
+    match (subscription.status(), entitlement.map(|e| e.state.as_str())) {
+        (Status::Unknown(_), _) | (_, Some("hold")) => Standing::Unclear,
+        (Status::Trialing, _) => Standing::Trial,
+        (Status::Active, _) if subscription.collection_paused == 1 => Standing::Paused,
+        (Status::Active, _) if subscription.ends_at().is_some() => Standing::Ending,
+        (Status::Active, _) => Standing::Active,
+        (Status::PastDue, Some("grace" | "granted")) => Standing::PastDue,
+        (Status::PastDue | Status::Unpaid | Status::Canceled, _) => Standing::Ended,
+        (Status::Paused, _) => Standing::Paused,
+        (Status::Incomplete, _) => Standing::Activating,
+        (Status::IncompleteExpired, _) => Standing::None,
+    }
+}
+
+fn membership(rows: &Rows, subscription: &SubscriptionRow, standing: Standing) -> Membership {
+    let grace_until = rows
+        .entitlements
+        .iter()
+        .find(|entitlement| entitlement.source_id == subscription.id && entitlement.state == "grace")
+        .and_then(|entitlement| entitlement.until_at);
+    let ends_at = match standing {
+        Standing::Ended => subscription.ended_at.or(subscription.period_end),
+        _ => subscription.ends_at(),
+    };
+    Membership {
+        plan_name: subscription
+            .plan_name
+            .clone()
+            .unwrap_or_else(|| "Membership".to_owned()),
+        price: match (subscription.unit_amount, &subscription.currency) {
+            (Some(minor), Some(currency)) => Some(Money::new(minor, currency)),
+            _ => None,
+        },
+        interval: match subscription.period.as_deref() {
+            Some("month") => Some(Interval::Month),
+            Some("year") => Some(Interval::Year),
+            _ => None,
+        },
+        renews_at: match standing {
+            Standing::Active => subscription.period_end,
+            Standing::Trial if subscription.ends_at().is_none() => {
+                subscription.trial_end.or(subscription.period_end)
+            }
+            _ => None,
+        },
+        ends_at,
+        trial_ends_at: if standing == Standing::Trial { subscription.trial_end } else { None },
+        grace_until,
+    }
+}

@@ -1,0 +1,29 @@
+//! The dashboard: what a member has, what it costs, and why.
+
+mod dashboard;
+mod invoices;
+mod portal;
+mod rows;
+mod stations;
+mod words;
+
+use crate::state::AppState;
+use app::billing::{BillingError, BillingPort, Dashboard};
+use async_trait::async_trait;
+
+/// The server's side of [`BillingPort`].
+pub struct Billing(pub AppState);
+
+#[async_trait]
+impl BillingPort for Billing {
+    async fn dashboard(&self, user_id: &str) -> Result<Dashboard, BillingError> {
+        dashboard::dashboard(&self.0, user_id).await.map_err(|error| {
+            tracing::error!(error = %error, "a dashboard cannot be read");
+            BillingError::Unavailable
+        })
+    }
+
+    async fn portal(&self, user_id: &str) -> Result<String, BillingError> {
+        portal::portal(&self.0, user_id).await
+    }
+}

@@ -1,0 +1,150 @@
+//! The rows a dashboard is made of.
+
+use crate::db::DbError;
+use app::access::Status;
+use sqlx::{AnyConnection, FromRow};
+
+#[derive(FromRow)]
+pub struct PayerRow {
+    pub id: String,
+    pub read_at: Option<i64>,
+    pub card_sealed: Option<String>,
+    pub invoices_sealed: Option<String>,
+    pub invoices_read_at: Option<i64>,
+}
+
+#[derive(FromRow)]
+pub struct SubscriptionRow {
+    pub id: String,
+    pub plan_name: Option<String>,
+    pub status: String,
+    pub unit_amount: Option<i64>,
+    pub currency: Option<String>,
+    pub period: Option<String>,
+    pub period_end: Option<i64>,
+    pub cancel_at: Option<i64>,
+    pub cancel_at_period_end: i64,
+    pub ended_at: Option<i64>,
+    pub trial_end: Option<i64>,
+    pub collection_paused: i64,
+    pub read_at: i64,
+}
+
+impl SubscriptionRow {
+    pub fn status(&self) -> Status {
+        Status::from_stripe(&self.status)
+    }
+
+    pub fn ends_at(&self) -> Option<i64> {
+        self.cancel_at
+            .or(if self.cancel_at_period_end == 1 { self.period_end } else { None })
+    }
+}
+
+#[derive(FromRow)]
+pub struct EntitlementRow {
+    pub plan_name: Option<String>,
+    pub plan_id: String,
+    pub source_id: String,
+    pub state: String,
+    pub reason: String,
+    pub until_at: Option<i64>,
+    pub changed_at: i64,
+}
+
+#[derive(FromRow)]
+pub struct GrantRow {
+    pub role_id: String,
+    pub role_name: Option<String>,
+    pub state: Option<String>,
+    pub code: Option<i64>,
+    pub detail: Option<String>,
+    pub answered_at: Option<i64>,
+}
+
+#[derive(FromRow)]
+pub struct UserRow {
+    pub in_guild: Option<i64>,
+    pub has_token: i64,
+}
+
+pub struct Rows {
+    pub user: UserRow,
+    pub payer: Option<PayerRow>,
+    pub has_customer: bool,
+    pub subscriptions: Vec<SubscriptionRow>,
+    pub entitlements: Vec<EntitlementRow>,
+    pub grants: Vec<GrantRow>,
+}
+
+pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbError> {
+    let user = sqlx::query_as(
+        "SELECT in_guild, CAST((SELECT COUNT(*) FROM join_tokens WHERE user_id = users.id) AS BIGINT) AS has_token \
+         FROM users WHERE id = $1",
+    )
+    .bind(user_id)
+    .fetch_one(&mut *conn)
+    .await?;
+    let payer: Option<PayerRow> = sqlx::query_as(
+        "SELECT id, read_at, card_sealed, invoices_sealed, invoices_read_at FROM payers WHERE user_id = $1",
+    )
+    .bind(user_id)
+    .fetch_optional(&mut *conn)
+    .await?;
+    let mut subscriptions = Vec::new();
+    let mut customers = 0_i64;
+    if let Some(payer) = &payer {
+        subscriptions = sqlx::query_as(
+            "SELECT subscriptions.id, plans.name AS plan_name, subscriptions.status, \
+             subscriptions.unit_amount, subscriptions.currency, subscriptions.period, \
+             subscriptions.period_end, subscriptions.cancel_at, subscriptions.cancel_at_period_end, \
+             subscriptions.ended_at, subscriptions.trial_end, subscriptions.collection_paused, \
+             subscriptions.read_at \
+             FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
+             WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
+        )
+        .bind(&payer.id)
+        .fetch_all(&mut *conn)
+        .await?;
+        customers = sqlx::query_scalar("SELECT COUNT(*) FROM customers WHERE payer_id = $1 AND deleted = 0")
+            .bind(&payer.id)
+            .fetch_one(&mut *conn)
+            .await?;
+    }
+    let entitlements = sqlx::query_as(
+        "SELECT plans.name AS plan_name, entitlements.plan_id, entitlements.source_id, entitlements.state, \
+         entitlements.reason, entitlements.until_at, entitlements.changed_at \
+         FROM entitlements LEFT JOIN plans ON plans.id = entitlements.plan_id \
+         WHERE entitlements.user_id = $1 ORDER BY entitlements.changed_at DESC",
+    )
+    .bind(user_id)
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(Rows {
+        user,
+        has_customer: customers > 0,
+        payer,
+        subscriptions,
+        entitlements,
+        grants: grants(conn, user_id).await?,
+    })
+}
+
+/// Each role with a grant, and each role that a plan gives now and nobody has asked for yet.
+async fn grants(conn: &mut AnyConnection, user_id: &str) -> Result<Vec<GrantRow>, DbError> {
+    Ok(sqlx::query_as(
+        "SELECT roles.role_id, guild_roles.name AS role_name, grants.state, grants.code, grants.detail, \
+         grants.answered_at FROM ( \
+           SELECT role_id FROM grants WHERE user_id = $1 \
+           UNION SELECT plan_roles.role_id FROM entitlements \
+             JOIN plan_roles ON plan_roles.plan_id = entitlements.plan_id \
+             AND plan_roles.state IN ('active', 'leaving') \
+             WHERE entitlements.user_id = $1 AND entitlements.state IN ('granted', 'grace') \
+         ) AS roles \
+         LEFT JOIN grants ON grants.user_id = $1 AND grants.role_id = roles.role_id \
+         LEFT JOIN guild_roles ON guild_roles.id = roles.role_id ORDER BY roles.role_id",
+    )
+    .bind(user_id)
+    .fetch_all(conn)
+    .await?)
+}

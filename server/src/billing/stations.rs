@@ -1,0 +1,172 @@
+//! The chain Payment → Membership → Discord, each with its state, its words and what to do.
+
+use super::rows::{GrantRow, Rows, SubscriptionRow};
+use app::access::{Reason, Status};
+use app::billing::{RoleLine, Station, StationState};
+
+fn station(state: StationState, text: &str, at: Option<i64>, advice: Option<&str>) -> Station {
+    Station {
+        state,
+        text: text.to_owned(),
+        at,
+        advice: advice.map(str::to_owned),
+    }
+}
+
+pub fn payment(subscription: Option<&SubscriptionRow>) -> Station {
+    use StationState::{Attention, Ended, Granted, Idle, Waiting};
+    let Some(subscription) = subscription else {
+        return station(Idle, "No payment yet.", None, Some("Choose a plan to begin."));
+    };
+    let at = Some(subscription.read_at);
+    match subscription.status() {
+        Status::Active if subscription.collection_paused == 1 => {
+            station(Attention, "Payments are paused.", at, None)
+        }
+        Status::Active => station(Granted, "Paid through Stripe.", at, None),
+        Status::Trialing => station(Granted, "Free trial; nothing is due yet.", at, None),
+        Status::PastDue => station(
+            Attention,
+            "The last payment did not go through.",
+            at,
+            Some("Update the card at Stripe, and the payment is tried again."),
+        ),
+        Status::Unpaid => station(
+            Ended,
+            "Invoices stayed unpaid.",
+            at,
+            Some("Pay the open invoice at Stripe, or choose a plan again."),
+        ),
+        Status::Incomplete => station(
+            Waiting,
+            "The first payment is not confirmed yet.",
+            at,
+            Some("If your bank asked you to confirm it, do so; otherwise wait a moment."),
+        ),
+        Status::Paused => station(Attention, "The subscription is paused at Stripe.", at, Some("Resume it at Stripe.")),
+        Status::Canceled => station(Ended, "The subscription has ended.", at, Some("Choose a plan to come back.")),
+        Status::IncompleteExpired => station(
+            Idle,
+            "The first payment never went through. You were not charged.",
+            at,
+            Some("Choose a plan to try again."),
+        ),
+        Status::Unknown(_) => station(
+            Waiting,
+            "Stripe says something we do not know yet.",
+            at,
+            Some("Your access stays as it is while the operator looks at it."),
+        ),
+    }
+}
+
+pub fn access(rows: &Rows) -> Station {
+    let best = rows.entitlements.iter().min_by_key(|row| match row.state.as_str() {
+        "granted" => 0,
+        "grace" => 1,
+        "hold" => 2,
+        _ => 3,
+    });
+    let Some(row) = best else {
+        return station(StationState::Idle, "No membership yet.", None, None);
+    };
+    let text = Reason::from_word(&row.reason).map_or("", Reason::sentence);
+    let (state, advice) = match row.state.as_str() {
+        "granted" => (StationState::Granted, None),
+        "grace" => (
+            StationState::Attention,
+            Some("Settle the open payment before the date above to keep your access."),
+        ),
+        "hold" => (StationState::Waiting, None),
+        _ => (StationState::Ended, None),
+    };
+    station(state, text, Some(row.changed_at), advice)
+}
+
+fn line(grant: &GrantRow) -> RoleLine {
+    use StationState::{Attention, Ended, Granted, Waiting};
+    let name = grant
+        .role_name
+        .clone()
+        .unwrap_or_else(|| format!("role {}", grant.role_id));
+    let absent = grant.code == Some(10_007);
+    let (state, text) = match grant.state.as_deref() {
+        Some("granted") => (Granted, "Discord confirmed it.".to_owned()),
+        Some("present") => (Granted, "You have it; it was there before.".to_owned()),
+        Some("wanted") if absent => (Attention, "Waits for you to join the server.".to_owned()),
+        Some("revoking") if grant.code.is_some() => (
+            Attention,
+            "Discord refused to take it away; the operator has been told.".to_owned(),
+        ),
+        Some("revoking") => (Waiting, "Being taken away.".to_owned()),
+        Some("gone") => (Ended, "Discord confirmed that it is gone.".to_owned()),
+        Some("refused") => (
+            Attention,
+            "Discord refused it; the operator has been told, and it comes by itself once that is mended.".to_owned(),
+        ),
+        _ => (Waiting, "Asked for; Discord has not answered yet.".to_owned()),
+    };
+    RoleLine {
+        name,
+        state,
+        text,
+        at: grant.answered_at,
+    }
+}
+
+pub fn roles(rows: &Rows) -> Vec<RoleLine> {
+    rows.grants.iter().map(line).collect()
+}
+
+fn has_access(rows: &Rows) -> bool {
+    rows.entitlements
+        .iter()
+        .any(|row| matches!(row.state.as_str(), "granted" | "grace"))
+}
+
+/// Access, not in the server, and nothing left to add the person with.
+pub fn must_join(rows: &Rows) -> bool {
+    has_access(rows) && rows.user.in_guild == Some(0) && rows.user.has_token == 0
+}
+
+pub fn discord(rows: &Rows, roles: &[RoleLine]) -> Station {
+    use StationState::{Attention, Ended, Granted, Idle, Waiting};
+    let at = roles.iter().filter_map(|role| role.at).max();
+    let wanted = rows.grants.iter().zip(roles).filter(|(grant, _)| {
+        !matches!(grant.state.as_deref(), Some("gone" | "revoking"))
+    });
+    let worst = wanted.map(|(_, role)| role.state).max_by_key(|state| match state {
+        Attention => 3,
+        Waiting => 2,
+        Granted => 1,
+        Ended | Idle => 0,
+    });
+    if !has_access(rows) {
+        return match roles.first() {
+            None => station(Idle, "No roles yet.", None, None),
+            Some(_) if roles.iter().any(|role| matches!(role.state, Waiting | Attention)) => {
+                station(Waiting, "Roles are being taken back.", at, None)
+            }
+            Some(_) => station(Ended, "No roles from us any more.", at, None),
+        };
+    }
+    if must_join(rows) {
+        return station(
+            Attention,
+            "You are not in the server.",
+            at,
+            Some("Join the server, and your roles come by themselves."),
+        );
+    }
+    match worst {
+        Some(Granted) => station(Granted, "Your roles are in place.", at, None),
+        Some(Attention) => station(
+            Attention,
+            "A role could not be set.",
+            at,
+            Some("You need to do nothing: it is set as soon as the operator has mended it."),
+        ),
+        Some(Waiting) => station(Waiting, "Roles are being set.", at, None),
+        Some(Ended | Idle) | None => station(Idle, "This plan gives no roles.", at, None),
+    }
+}

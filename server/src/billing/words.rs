@@ -1,0 +1,48 @@
+//! The answer to *why*, link by link: subscription → entitlement → role → what Discord said.
+
+use super::rows::Rows;
+use app::access::Reason;
+use app::billing::{RoleLine, WhyStep};
+
+pub fn why(rows: &Rows, roles: &[RoleLine]) -> Vec<WhyStep> {
+    let mut steps: Vec<WhyStep> = rows
+        .subscriptions
+        .iter()
+        .map(|row| WhyStep {
+            kind: "subscription".to_owned(),
+            text: format!(
+                "Stripe's subscription {} to {} is “{}”.",
+                row.id,
+                row.plan_name.as_deref().unwrap_or("another product"),
+                row.status.replace('_', " ")
+            ),
+            at: Some(row.read_at),
+        })
+        .collect();
+    steps.extend(rows.entitlements.iter().map(|row| {
+        let plan = row.plan_name.as_deref().unwrap_or(&row.plan_id);
+        let verdict = match row.state.as_str() {
+            "granted" => "gives you",
+            "grace" => "still gives you",
+            "hold" => "leaves as it is",
+            _ => "does not give you",
+        };
+        WhyStep {
+            kind: "entitlement".to_owned(),
+            text: format!(
+                "That {verdict} the plan {plan}. {}",
+                Reason::from_word(&row.reason).map_or("", Reason::sentence)
+            ),
+            at: Some(row.changed_at),
+        }
+    }));
+    steps.extend(rows.grants.iter().zip(roles).map(|(grant, role)| WhyStep {
+        kind: "role".to_owned(),
+        text: match &grant.detail {
+            Some(detail) if grant.code != Some(10_007) => format!("Role {}: {} ({detail})", role.name, role.text),
+            _ => format!("Role {}: {}", role.name, role.text),
+        },
+        at: role.at,
+    }));
+    steps
+}

@@ -1,0 +1,54 @@
+//! The one Stripe customer of a payer.
+
+use super::Failure;
+use crate::db::dirty::{self, Lease};
+use crate::state::AppState;
+use crate::stripe::NewCustomer;
+use crate::sync::payers;
+use sha2::{Digest, Sha256};
+
+/// The payer's customer, made under its lease when there is none. The durable key makes a lost
+/// answer harmless: asking again brings the same customer.
+pub async fn ensure(state: &AppState, lease: &Lease, user_id: &str) -> Result<String, Failure> {
+    let payer_id = &lease.id;
+    let (known, person) = {
+        let mut conn = state.db.reader().acquire().await?;
+        let known = payers::customers(&mut conn, payer_id).await?;
+        let person: (String, String, Option<String>) =
+            sqlx::query_as("SELECT discord_user_id, name, email FROM users WHERE id = $1")
+                .bind(user_id)
+                .fetch_one(&mut *conn)
+                .await?;
+        (known, person)
+    };
+    if let Some((id, _)) = known.iter().find(|(_, deleted)| !deleted) {
+        return Ok(id.clone());
+    }
+    let (discord_user_id, name, email) = person;
+    let new = NewCustomer {
+        payer_id: payer_id.clone(),
+        discord_user_id,
+        name,
+        email,
+    };
+    let customer = state.stripe.create_customer(&new, &key(&new, known.len())).await?;
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
+    payers::link(&mut tx, &customer.id, payer_id, now).await?;
+    tx.commit().await?;
+    Ok(customer.id)
+}
+
+/// Stripe refuses a key with other parameters, and name or address can change between two tries:
+/// the key covers them, and how many customers came before.
+fn key(new: &NewCustomer, before: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in [&new.discord_user_id, &new.name, new.email.as_ref().unwrap_or(&String::new())] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let hash = hash.finalize();
+    let tail: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("customer-{}-{before}-{tail}", new.payer_id)
+}

@@ -1,0 +1,36 @@
+//! Taking a payer's lease for a person who waits.
+
+use super::Failure;
+use crate::db::dirty::{self, Lease, SubjectKind};
+use crate::state::AppState;
+use std::time::Duration;
+
+/// How often another process's lease is looked at; one of this process tells when it is free.
+const LOOK: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(6);
+
+/// Waits until the payer's lease is ours.
+pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
+    let until = tokio::time::Instant::now() + LONGEST;
+    loop {
+        let freed = state.released.notified();
+        if let Some(lease) =
+            dirty::claim_one(&state.db, &*state.clock, SubjectKind::Payer, payer_id).await?
+        {
+            return Ok(lease);
+        }
+        if tokio::time::Instant::now() >= until {
+            return Err(Failure::Busy);
+        }
+        let _ = tokio::time::timeout(LOOK, freed).await;
+    }
+}
+
+/// Gives a lease back whatever happened; what was marked meanwhile is due as before.
+pub async fn give_back(state: &AppState, lease: &Lease) {
+    if let Err(error) = dirty::release(&state.db, lease).await {
+        tracing::warn!(error = %error, "a lease could not be given back; it runs out by itself");
+    }
+    state.released.notify_waiters();
+    state.work.notify_one();
+}

@@ -1,0 +1,350 @@
+//! Subjects whose truth has to be read, with leases, fences and classes.
+//!
+//! A trigger only marks. A worker claims (takes the lease and a new fence), reads the outside,
+//! and writes in one transaction that first checks the fence and last finishes with a
+//! compare-and-set on the generation: a mark made meanwhile brings the subject back at once.
+
+use super::{Db, DbError, Kind};
+use crate::clock::Clock;
+use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
+
+/// A `due_at` no clock reaches: nothing to look at until somebody marks the subject.
+pub const NEVER: i64 = 9_000_000_000_000_000;
+/// How long a lease lasts, ms. Longer than the longest sequence of calls made under it without
+/// renewing, so that an unknown outcome can be read after it can no longer land.
+pub const LEASE_MS: i64 = 60_000;
+/// The longest head start of a class.
+const LONGEST_WAIT_MS: i64 = 60_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubjectKind {
+    Payer,
+    User,
+    /// A Stripe customer we have no payer for (yet).
+    Customer,
+    /// All plans: Stripe's products and prices.
+    Plans,
+    /// The guild and its roles.
+    Guild,
+}
+
+impl SubjectKind {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Payer => "payer",
+            Self::User => "user",
+            Self::Customer => "customer",
+            Self::Plans => "plans",
+            Self::Guild => "guild",
+        }
+    }
+
+    fn from_word(word: &str) -> Result<Self, DbError> {
+        [Self::Payer, Self::User, Self::Customer, Self::Plans, Self::Guild]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| DbError::Impossible(format!("dirty.kind {word}")))
+    }
+}
+
+/// How soon. Later classes start behind and catch up by waiting, so none starves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A person waits.
+    Urgent,
+    Event,
+    Bulk,
+}
+
+impl Class {
+    fn number(self) -> i64 {
+        match self {
+            Self::Urgent => 0,
+            Self::Event => 1,
+            Self::Bulk => 2,
+        }
+    }
+
+    fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Urgent,
+            1 => Self::Event,
+            _ => Self::Bulk,
+        }
+    }
+
+    fn head_start_ms(self) -> i64 {
+        match self {
+            Self::Urgent => 0,
+            Self::Event => 5_000,
+            Self::Bulk => LONGEST_WAIT_MS,
+        }
+    }
+}
+
+/// The lease on one subject. Holding it is the right to read the outside for it and to write.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    pub kind: SubjectKind,
+    pub id: String,
+    pub generation: i64,
+    pub fence: i64,
+    pub class: Class,
+    pub attempts: i64,
+    pub trace: String,
+}
+
+#[derive(FromRow)]
+struct LeaseRow {
+    kind: String,
+    id: String,
+    generation: i64,
+    fence: i64,
+    class: i64,
+    attempts: i64,
+    trace: String,
+}
+
+impl TryFrom<LeaseRow> for Lease {
+    type Error = DbError;
+
+    fn try_from(row: LeaseRow) -> Result<Self, DbError> {
+        Ok(Self {
+            kind: SubjectKind::from_word(&row.kind)?,
+            id: row.id,
+            generation: row.generation,
+            fence: row.fence,
+            class: Class::from_number(row.class),
+            attempts: row.attempts,
+            trace: row.trace,
+        })
+    }
+}
+
+/// Marks a subject: its truth may have changed. `due_at` is on the policy clock; the sooner of
+/// old and new counts. Unparks, for a mark is news.
+pub async fn mark(
+    conn: &mut AnyConnection,
+    kind: SubjectKind,
+    id: &str,
+    due_at: i64,
+    class: Class,
+    trace: &str,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO dirty (kind, id, generation, due_at, class, rank_at, attempts, parked, \
+         lease_until, fence, last_error, trace) \
+         VALUES ($1, $2, 1, $3, $4, $5, 0, 0, 0, 0, NULL, $6) \
+         ON CONFLICT (kind, id) DO UPDATE SET generation = dirty.generation + 1, \
+         due_at = CASE WHEN excluded.due_at < dirty.due_at THEN excluded.due_at ELSE dirty.due_at END, \
+         class = CASE WHEN excluded.rank_at < dirty.rank_at THEN excluded.class ELSE dirty.class END, \
+         rank_at = CASE WHEN excluded.rank_at < dirty.rank_at THEN excluded.rank_at ELSE dirty.rank_at END, \
+         parked = 0, trace = excluded.trace",
+    )
+    .bind(kind.as_str())
+    .bind(id)
+    .bind(due_at)
+    .bind(class.number())
+    .bind(due_at.saturating_add(class.head_start_ms()))
+    .bind(trace)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Claims up to `limit` due subjects, most urgent first.
+pub async fn claim(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>, DbError> {
+    let skip_locked = match db.kind() {
+        Kind::Sqlite => "",
+        Kind::Postgres => " FOR UPDATE SKIP LOCKED",
+    };
+    let sql = format!(
+        "UPDATE dirty SET lease_until = $1, fence = fence + 1 WHERE (kind, id) IN \
+         (SELECT kind, id FROM dirty WHERE parked = 0 AND rank_at <= $2 AND due_at <= $3 \
+         AND lease_until <= $4 ORDER BY rank_at LIMIT $5{skip_locked}) \
+         RETURNING kind, id, generation, fence, class, attempts, trace"
+    );
+    let now = clock.policy_ms();
+    let mut tx = db.begin().await?;
+    let lease_now = db.lease_now(&mut tx, clock.wall_ms()).await?;
+    let rows: Vec<LeaseRow> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(lease_now + LEASE_MS)
+        .bind(now + LONGEST_WAIT_MS)
+        .bind(now)
+        .bind(lease_now)
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    rows.into_iter().map(Lease::try_from).collect()
+}
+
+/// Claims one subject, due or not, parked or not; `None` while another holds its lease.
+/// The subject must have been marked once.
+pub async fn claim_one(
+    db: &Db,
+    clock: &dyn Clock,
+    kind: SubjectKind,
+    id: &str,
+) -> Result<Option<Lease>, DbError> {
+    let mut tx = db.begin().await?;
+    let lease_now = db.lease_now(&mut tx, clock.wall_ms()).await?;
+    let row: Option<LeaseRow> = sqlx::query_as(
+        "UPDATE dirty SET lease_until = $1, fence = fence + 1 \
+         WHERE kind = $2 AND id = $3 AND lease_until <= $4 \
+         RETURNING kind, id, generation, fence, class, attempts, trace",
+    )
+    .bind(lease_now + LEASE_MS)
+    .bind(kind.as_str())
+    .bind(id)
+    .bind(lease_now)
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    row.map(Lease::try_from).transpose()
+}
+
+/// First statement of a transaction that writes under a lease: fails when the lease was lost,
+/// and holds the row until the end.
+pub async fn check_fence(
+    db: &Db,
+    conn: &mut AnyConnection,
+    lease: &Lease,
+    wall_ms: i64,
+) -> Result<(), DbError> {
+    let lease_now = db.lease_now(conn, wall_ms).await?;
+    let done = sqlx::query(
+        "UPDATE dirty SET lease_until = $1 \
+         WHERE kind = $2 AND id = $3 AND fence = $4 AND lease_until > $5",
+    )
+    .bind(lease_now + LEASE_MS)
+    .bind(lease.kind.as_str())
+    .bind(&lease.id)
+    .bind(lease.fence)
+    .bind(lease_now)
+    .execute(conn)
+    .await?;
+    one_row(done.rows_affected())
+}
+
+/// Renews a lease between calls of a long reading.
+pub async fn renew(db: &Db, lease: &Lease, wall_ms: i64) -> Result<(), DbError> {
+    let mut tx = db.begin().await?;
+    check_fence(db, &mut tx, lease, wall_ms).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Last statement of the writing transaction: gives the lease back. Unless the subject was
+/// marked meanwhile, the next look is at `next_look` (policy clock), or never.
+pub async fn finish(
+    conn: &mut AnyConnection,
+    lease: &Lease,
+    next_look: Option<i64>,
+    now: i64,
+) -> Result<(), DbError> {
+    let next = next_look.unwrap_or(NEVER);
+    let done = sqlx::query(
+        "UPDATE dirty SET lease_until = 0, attempts = 0, last_error = NULL, parked = 0, \
+         due_at = CASE WHEN generation = $1 THEN $2 ELSE $3 END, \
+         class = CASE WHEN generation = $1 THEN $4 ELSE class END, \
+         rank_at = CASE WHEN generation = $1 THEN $5 ELSE $3 END \
+         WHERE kind = $6 AND id = $7 AND fence = $8",
+    )
+    .bind(lease.generation)
+    .bind(next)
+    .bind(now)
+    .bind(Class::Bulk.number())
+    .bind(next.saturating_add(Class::Bulk.head_start_ms()))
+    .bind(lease.kind.as_str())
+    .bind(&lease.id)
+    .bind(lease.fence)
+    .execute(conn)
+    .await?;
+    one_row(done.rows_affected())
+}
+
+/// What becomes of a subject whose reading failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Again at this moment of the policy clock.
+    RetryAt(i64),
+    /// Needs a person; stands still until marked.
+    Park,
+}
+
+/// Gives the lease back after a failure. `error` is our own words, never an outside text.
+pub async fn fail(
+    db: &Db,
+    lease: &Lease,
+    after: AfterFailure,
+    error: &str,
+) -> Result<(), DbError> {
+    let (due_at, parked) = match after {
+        AfterFailure::RetryAt(at) => (at, 0_i64),
+        AfterFailure::Park => (NEVER, 1),
+    };
+    let mut tx = db.begin().await?;
+    let done = sqlx::query(
+        "UPDATE dirty SET lease_until = 0, attempts = attempts + 1, last_error = $1, \
+         parked = CASE WHEN generation = $2 THEN $3 ELSE 0 END, \
+         due_at = CASE WHEN generation = $2 THEN $4 ELSE due_at END, \
+         rank_at = CASE WHEN generation = $2 THEN $4 ELSE rank_at END \
+         WHERE kind = $5 AND id = $6 AND fence = $7",
+    )
+    .bind(error)
+    .bind(lease.generation)
+    .bind(parked)
+    .bind(due_at)
+    .bind(lease.kind.as_str())
+    .bind(&lease.id)
+    .bind(lease.fence)
+    .execute(&mut *tx)
+    .await?;
+    one_row(done.rows_affected())?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Gives the lease back without having done anything.
+pub async fn release(db: &Db, lease: &Lease) -> Result<(), DbError> {
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE dirty SET lease_until = 0 WHERE kind = $1 AND id = $2 AND fence = $3")
+        .bind(lease.kind.as_str())
+        .bind(&lease.id)
+        .bind(lease.fence)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Frees the leases a crash left behind. Only where one process owns the database (SQLite).
+pub async fn free_all_leases(db: &Db) -> Result<(), DbError> {
+    let mut tx = db.begin().await?;
+    sqlx::query("UPDATE dirty SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0")
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// How many subjects are due now, and how many are parked.
+pub async fn backlog(db: &Db, now: i64) -> Result<(i64, i64), DbError> {
+    let due = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM dirty WHERE parked = 0 AND rank_at <= $1 AND due_at <= $2",
+    )
+    .bind(now + LONGEST_WAIT_MS)
+    .bind(now)
+    .fetch_one(db.reader())
+    .await?;
+    let parked = sqlx::query_scalar("SELECT COUNT(*) FROM dirty WHERE parked = 1")
+        .fetch_one(db.reader())
+        .await?;
+    Ok((due, parked))
+}
+
+fn one_row(rows: u64) -> Result<(), DbError> {
+    if rows == 1 { Ok(()) } else { Err(DbError::Fenced) }
+}

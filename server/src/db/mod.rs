@@ -1,0 +1,149 @@
+//! The database: SQLite in a file, or PostgreSQL by URL, through one portable schema.
+
+pub mod dirty;
+pub mod installation;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use std::str::FromStr;
+use std::time::Duration;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("the database did not answer: {0}")]
+    Sqlx(#[from] sqlx::Error),
+    #[error("the database could not be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row that the schema and our own code rule out.
+    #[error("the database holds an impossible row: {0}")]
+    Impossible(String),
+    /// The lease was lost to another worker; nothing was written.
+    #[error("the lease on this subject was lost")]
+    Fenced,
+}
+
+impl DbError {
+    /// Whether the same statement may do better a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Sqlx(_) | Self::Fenced)
+    }
+}
+
+/// One database. SQLite has one writing connection, so that writers queue here and never meet
+/// `SQLITE_BUSY`; PostgreSQL shares one pool.
+#[derive(Clone)]
+pub struct Db {
+    kind: Kind,
+    readers: AnyPool,
+    writer: AnyPool,
+}
+
+impl Db {
+    /// Connects and migrates. `url` is `sqlite:PATH` or `postgres://…`.
+    pub async fn connect(url: &str) -> Result<Self, DbError> {
+        sqlx::any::install_default_drivers();
+        let kind = if url.starts_with("sqlite:") {
+            Kind::Sqlite
+        } else {
+            Kind::Postgres
+        };
+        let (readers, writer) = match kind {
+            Kind::Sqlite => {
+                let url = if url.contains('?') {
+                    url.to_owned()
+                } else {
+                    format!("{url}?mode=rwc")
+                };
+                let options = AnyConnectOptions::from_str(&url)?;
+                let writer = sqlite_pool(1).connect_with(options.clone()).await?;
+                MIGRATIONS.run(&writer).await?;
+                let readers = sqlite_pool(4).connect_with(options).await?;
+                (readers, writer)
+            }
+            Kind::Postgres => {
+                let pool = AnyPoolOptions::new()
+                    .max_connections(10)
+                    .acquire_timeout(Duration::from_secs(5))
+                    .connect_with(AnyConnectOptions::from_str(url)?)
+                    .await?;
+                MIGRATIONS.run(&pool).await?;
+                (pool.clone(), pool)
+            }
+        };
+        Ok(Self {
+            kind,
+            readers,
+            writer,
+        })
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// For reading outside a transaction.
+    #[must_use]
+    pub fn reader(&self) -> &AnyPool {
+        &self.readers
+    }
+
+    /// Begins a transaction that will write.
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>, DbError> {
+        Ok(match self.kind {
+            Kind::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            Kind::Postgres => self.writer.begin().await?,
+        })
+    }
+
+    /// The time leases are measured by: the database's own on PostgreSQL, where several
+    /// machines share it; this machine's on SQLite.
+    pub async fn lease_now(
+        &self,
+        conn: &mut AnyConnection,
+        wall_ms: i64,
+    ) -> Result<i64, DbError> {
+        match self.kind {
+            Kind::Sqlite => Ok(wall_ms),
+            Kind::Postgres => Ok(sqlx::query_scalar(
+                "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+            )
+            .fetch_one(conn)
+            .await?),
+        }
+    }
+
+    /// Closes every connection; what follows fails.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn sqlite_pool(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .after_connect(|conn, _| {
+            Box::pin(async move {
+                for pragma in [
+                    "PRAGMA journal_mode = WAL",
+                    "PRAGMA synchronous = FULL",
+                    "PRAGMA foreign_keys = ON",
+                    "PRAGMA busy_timeout = 5000",
+                ] {
+                    conn.execute(pragma).await?;
+                }
+                Ok(())
+            })
+        })
+}

@@ -1,0 +1,52 @@
+//! What somebody has to look at, open until it is mended.
+
+use crate::db::DbError;
+use sqlx::AnyConnection;
+
+/// Opens an incident, or keeps the open one with the newer words.
+pub async fn open(
+    conn: &mut AnyConnection,
+    kind: &str,
+    subject: &str,
+    detail: &str,
+    now: i64,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO incidents (kind, subject, detail, opened_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, \
+         opened_at = CASE WHEN incidents.closed_at IS NULL THEN incidents.opened_at ELSE excluded.opened_at END, \
+         closed_at = NULL",
+    )
+    .bind(kind)
+    .bind(subject)
+    .bind(detail)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Closes an incident if it is open.
+pub async fn close(
+    conn: &mut AnyConnection,
+    kind: &str,
+    subject: &str,
+    now: i64,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "UPDATE incidents SET closed_at = $1 WHERE kind = $2 AND subject = $3 AND closed_at IS NULL",
+    )
+    .bind(now)
+    .bind(kind)
+    .bind(subject)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// How many are open.
+pub async fn count_open(conn: &mut AnyConnection) -> Result<i64, DbError> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL")
+        .fetch_one(conn)
+        .await?)
+}

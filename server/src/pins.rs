@@ -1,0 +1,84 @@
+//! Identity of the outside: the Stripe account, its mode and the guild of the first start are
+//! the only ones this database ever follows.
+
+use crate::db::DbError;
+use crate::db::dirty::{self, Class, SubjectKind};
+use crate::db::installation::{Pin, pin, pinned};
+use crate::discord::DiscordError;
+use crate::plans;
+use crate::roles;
+use crate::state::AppState;
+use crate::stripe::StripeError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    #[error("{variable} is for another {what} than this database was started with ({pinned}): use the old one, or a new database")]
+    Mismatch {
+        variable: &'static str,
+        what: &'static str,
+        pinned: String,
+    },
+    #[error("Stripe could not be asked which account the key is for: {0}")]
+    Stripe(#[from] StripeError),
+    #[error("Discord could not be asked for the server: {0}")]
+    Discord(#[from] DiscordError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl PinError {
+    /// Whether waiting can help.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Mismatch { .. } => false,
+            Self::Stripe(error) => error.class() == crate::stripe::FailureClass::Retry,
+            Self::Discord(error) => matches!(error.class(), crate::discord::FailureClass::Retry { .. }),
+            Self::Db(error) => error.is_transient(),
+        }
+    }
+}
+
+/// What needs no outside: mode and guild id against what is pinned.
+pub async fn check_configuration(state: &AppState) -> Result<(), PinError> {
+    let mode = mode(state);
+    for (which, variable, what, value) in [
+        (Pin::StripeMode, "STRIPE_SECRET_KEY", "mode", mode),
+        (Pin::Guild, "DISCORD_GUILD_ID", "server", &state.config.discord.guild_id),
+    ] {
+        if let Some(pinned) = pinned(&state.db, which).await?
+            && pinned != value
+        {
+            return Err(PinError::Mismatch { variable, what, pinned });
+        }
+    }
+    Ok(())
+}
+
+fn mode(state: &AppState) -> &'static str {
+    if state.config.stripe.live { "live" } else { "test" }
+}
+
+/// Asks Stripe and Discord who they are, pins it on the first start, and marks plans and guild
+/// to be read.
+pub async fn check_outside(state: &AppState) -> Result<(), PinError> {
+    let account = state.stripe.account().await?;
+    let guild = state.discord.guild().await?;
+    for (which, variable, what, value) in [
+        (Pin::StripeAccount, "STRIPE_SECRET_KEY", "account", account.id.as_str()),
+        (Pin::StripeMode, "STRIPE_SECRET_KEY", "mode", mode(state)),
+        (Pin::Guild, "DISCORD_GUILD_ID", "server", guild.id.as_str()),
+    ] {
+        let pinned = pin(&state.db, which, value).await?;
+        if pinned != value {
+            return Err(PinError::Mismatch { variable, what, pinned });
+        }
+    }
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    dirty::mark(&mut tx, SubjectKind::Guild, roles::GUILD_SUBJECT, now, Class::Urgent, "start").await?;
+    dirty::mark(&mut tx, SubjectKind::Plans, plans::SUBJECT, now, Class::Urgent, "start").await?;
+    tx.commit().await.map_err(DbError::from)?;
+    state.work.notify_one();
+    Ok(())
+}

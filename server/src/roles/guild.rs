@@ -1,0 +1,161 @@
+//! The guild as last read, and whether every plan's roles can be granted.
+
+use super::RolesError;
+use crate::db::dirty::{self, Class, Lease, SubjectKind};
+use crate::db::{Db, DbError};
+use crate::discord::{GuildView, dangerous, role_obstacle};
+use crate::incidents;
+use crate::state::AppState;
+use sqlx::AnyConnection;
+
+/// Until the gateway tells, roles are looked at this often.
+const LOOK_AGAIN_MS: i64 = 10 * 60 * 1000;
+
+/// A role as last read.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct KnownRole {
+    permissions: String,
+}
+
+impl KnownRole {
+    /// Dangerous rights it carries, by name.
+    #[must_use]
+    pub fn dangers(&self) -> Vec<&'static str> {
+        self.permissions.parse().map(dangerous).unwrap_or_default()
+    }
+}
+
+/// One known role.
+pub async fn known(db: &Db, role_id: &str) -> Result<Option<KnownRole>, DbError> {
+    Ok(
+        sqlx::query_as("SELECT permissions FROM guild_roles WHERE id = $1")
+            .bind(role_id)
+            .fetch_optional(db.reader())
+            .await?,
+    )
+}
+
+/// Reads the guild's roles under the lease. A change re-arms whoever waits for one.
+pub async fn sync_guild(state: &AppState, lease: &Lease) -> Result<(), RolesError> {
+    let guild = state.discord.guild().await?;
+    let bot = state.discord.bot().await?;
+    let bot_roles = state
+        .discord
+        .member(&bot.id)
+        .await?
+        .map(|member| member.roles)
+        .unwrap_or_default();
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
+    let changed = write(&mut tx, &guild, now).await?;
+    check_plans(&mut tx, &guild, &bot_roles, now).await?;
+    if changed {
+        rearm(&mut tx, now, &lease.trace).await?;
+    }
+    dirty::finish(&mut tx, lease, Some(now + LOOK_AGAIN_MS), now).await?;
+    tx.commit().await?;
+    if changed {
+        state.work.notify_one();
+    }
+    Ok(())
+}
+
+/// Reads the guild's roles now, for a role nobody has seen yet.
+pub async fn refresh(state: &AppState) -> Result<(), RolesError> {
+    let guild = state.discord.guild().await?;
+    let mut tx = state.db.begin().await?;
+    write(&mut tx, &guild, state.clock.policy_ms()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Makes our rows equal to the guild's roles; answers whether anything differed.
+async fn write(conn: &mut AnyConnection, guild: &GuildView, now: i64) -> Result<bool, DbError> {
+    let old: Vec<(String, String, i64, String)> =
+        sqlx::query_as("SELECT id, name, position, permissions FROM guild_roles")
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut changed = old.len() != guild.roles.len();
+    for role in &guild.roles {
+        let row = (
+            role.id.clone(),
+            role.name.clone(),
+            role.position,
+            role.permissions.to_string(),
+        );
+        changed |= !old.contains(&row);
+        sqlx::query(
+            "INSERT INTO guild_roles (id, name, position, permissions, managed, read_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
+             position = excluded.position, permissions = excluded.permissions, \
+             managed = excluded.managed, read_at = excluded.read_at",
+        )
+        .bind(&row.0)
+        .bind(&row.1)
+        .bind(row.2)
+        .bind(&row.3)
+        .bind(i64::from(role.managed))
+        .bind(now)
+        .execute(&mut *conn)
+        .await?;
+    }
+    for (id, ..) in old.iter().filter(|(id, ..)| guild.role(id).is_none()) {
+        sqlx::query("DELETE FROM guild_roles WHERE id = $1")
+            .bind(id)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(changed)
+}
+
+/// Says of every plan's role whether the bot can and may grant it, before a member needs it.
+async fn check_plans(
+    conn: &mut AnyConnection,
+    guild: &GuildView,
+    bot_roles: &[String],
+    now: i64,
+) -> Result<(), DbError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT plan_roles.role_id, plans.name FROM plan_roles \
+         JOIN plans ON plans.id = plan_roles.plan_id ORDER BY plans.position, plan_roles.role_id",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for (role_id, plan) in rows {
+        let dangers = guild
+            .role(&role_id)
+            .map(|role| dangerous(role.permissions))
+            .unwrap_or_default();
+        let finding = if dangers.is_empty() {
+            role_obstacle(guild, bot_roles, &role_id).map(|obstacle| obstacle.advice())
+        } else {
+            Some(format!(
+                "the role carries {}, so it is not granted without the operator's yes",
+                dangers.join(", ")
+            ))
+        };
+        match finding {
+            Some(finding) => {
+                tracing::error!(plan = %plan, role = %role_id, finding = %finding, "a plan's role cannot be granted");
+                let detail = format!("Plan {plan}: {finding}");
+                incidents::open(conn, "plan role", &role_id, &detail, now).await?;
+            }
+            None => incidents::close(conn, "plan role", &role_id, now).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Whoever waits for a role that was refused is looked at again, and so are the plans.
+async fn rearm(conn: &mut AnyConnection, now: i64, trace: &str) -> Result<(), DbError> {
+    let users: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT user_id FROM grants WHERE state = 'refused' OR (state = 'revoking' AND code IS NOT NULL)",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for user in users {
+        dirty::mark(conn, SubjectKind::User, &user, now, Class::Event, trace).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Roles follow entitlements: desired minus actual, each of Discord's answers recorded.
+
+mod desired;
+mod guild;
+mod plan;
+mod record;
+mod sync;
+
+pub use guild::sync_guild;
+pub use sync::sync_user;
+
+use crate::db::DbError;
+use crate::discord::DiscordError;
+
+/// The one subject of kind `guild`.
+pub const GUILD_SUBJECT: &str = "guild";
+
+#[derive(Debug, thiserror::Error)]
+pub enum RolesError {
+    #[error(transparent)]
+    Discord(#[from] DiscordError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<sqlx::Error> for RolesError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}

@@ -1,0 +1,206 @@
+//! The one table of addresses.
+
+use crate::billing::Billing;
+use crate::checkout::Checkout;
+use crate::config::MetricsAccess;
+use crate::db::dirty;
+use crate::guards::{self, ClientAddr, LimitKind};
+use crate::incidents;
+use crate::login;
+use crate::plans::Plans;
+use crate::serve::assets;
+use crate::state::AppState;
+use crate::webhooks;
+use app::billing::BillingPort;
+use app::checkout::CheckoutPort;
+use app::page::FormTargets;
+use app::plans::PlansPort;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::ExtensionRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use leptos::prelude::provide_context;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use secrecy::ExposeSecret;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+use tower_http::compression::CompressionLayer;
+use tower_http::trace::TraceLayer;
+
+/// The largest form of ours.
+const FORM_LIMIT: usize = 64 * 1024;
+
+/// Everything that is served on the main address.
+pub fn router(state: &AppState) -> Router {
+    let provide = contexts(state);
+    let pages = Router::new()
+        .leptos_routes_with_context(state, generate_route_list(app::App), provide.clone(), {
+            let options = state.leptos.clone();
+            move || app::shell(options.clone())
+        })
+        .route("/api/{*function}", post(server_functions))
+        .layer(from_fn_with_state(state.clone(), limit_by_address))
+        .merge(login::routes())
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), login::load_viewer))
+        .layer(login::session_layer(state));
+    let table = Router::new()
+        .merge(pages)
+        .route(
+            "/webhooks/stripe",
+            post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::MAX_BODY)),
+        )
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(files_or_missing)
+        .with_state(state.clone());
+    // Only the template of an address is logged: a query can hold a session's id.
+    let traced = table.layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
+        tracing::debug_span!("request", method = %request.method())
+    }));
+    guards::guarded(traced, state)
+}
+
+/// What pages and server functions find in leptos' context.
+fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use<> {
+    let plans: Arc<dyn PlansPort> = Arc::new(Plans(state.clone()));
+    let checkout: Arc<dyn CheckoutPort> = Arc::new(Checkout(state.clone()));
+    let billing: Arc<dyn BillingPort> = Arc::new(Billing(state.clone()));
+    let community = state.config.community.clone();
+    let targets = form_targets(state);
+    let assets = assets::addresses(state);
+    move || {
+        provide_context(plans.clone());
+        provide_context(checkout.clone());
+        provide_context(billing.clone());
+        provide_context(community.clone());
+        provide_context(targets.clone());
+        provide_context(assets.clone());
+    }
+}
+
+/// Stripe's hosted pages, or the stand-in's when another API base is set.
+fn form_targets(state: &AppState) -> FormTargets {
+    let config = &state.config;
+    let mut targets = vec![config.discord.authorize_url.origin().ascii_serialization()];
+    if config.stripe.api_base.as_str().starts_with(crate::config::STRIPE_API) {
+        targets.push("https://checkout.stripe.com".to_owned());
+        targets.push("https://billing.stripe.com".to_owned());
+    } else {
+        targets.push(config.stripe.api_base.origin().ascii_serialization());
+    }
+    targets.extend(config.checkout_origins.iter().cloned());
+    FormTargets(targets)
+}
+
+async fn server_functions(State(state): State<AppState>, request: Request) -> impl IntoResponse {
+    leptos_axum::handle_server_fns_with_context(contexts(&state), request).await
+}
+
+/// Server functions that reach Stripe count against the address too.
+async fn limit_by_address(
+    State(state): State<AppState>,
+    client: ClientAddr,
+    request: Request,
+    next: Next,
+) -> Response {
+    let reaches_stripe = ["/api/start_checkout", "/api/open_portal"]
+        .iter()
+        .any(|path| request.uri().path().starts_with(path));
+    if reaches_stripe
+        && let Err(after) = state.limits.check(
+            LimitKind::CheckoutAddress,
+            &client.limit_key(),
+            state.clock.wall_ms(),
+        )
+    {
+        let headers = [(header::RETRY_AFTER, after.0.to_string())];
+        let text = "Too many tries from your address. Please wait a minute. You were not charged.\n";
+        return (StatusCode::TOO_MANY_REQUESTS, headers, text).into_response();
+    }
+    next.run(request).await
+}
+
+async fn files_or_missing(State(state): State<AppState>, request: Request) -> Response {
+    if let Some(asked) = assets::asked(&request)
+        && let Some(file) = assets::serve(&state, asked).await
+    {
+        return file;
+    }
+    let provide = contexts(&state);
+    let options = state.leptos.clone();
+    let page = leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()));
+    let mut answer = page(request).await;
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
+}
+
+/// Ready when the database answers and the outside is who it was.
+async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+    let answered: Result<i64, _> = sqlx::query_scalar("SELECT COUNT(*) FROM installation")
+        .fetch_one(state.db.reader())
+        .await;
+    match answered {
+        Ok(pins) if pins >= 3 => (StatusCode::OK, "ready\n"),
+        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "Stripe or Discord has not been reached yet\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+async fn metrics(
+    State(state): State<AppState>,
+    peer: Result<ConnectInfo<SocketAddr>, ExtensionRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let allowed = match &state.config.metrics {
+        MetricsAccess::Loopback => {
+            // Behind a proxy on this machine everybody looks like loopback.
+            peer.is_ok_and(|ConnectInfo(addr)| addr.ip().is_loopback())
+                && !headers.contains_key("x-forwarded-for")
+                && !headers.contains_key("forwarded")
+        }
+        MetricsAccess::Token(token) => headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .is_some_and(|given| given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()),
+        MetricsAccess::Address(_) => false,
+    };
+    if allowed {
+        figures(&state).await
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// The figures alone, for `METRICS_ADDR`.
+pub fn metrics_router(state: &AppState) -> Router {
+    let answer = |State(state): State<AppState>| async move { figures(&state).await };
+    Router::new().route("/metrics", get(answer)).with_state(state.clone())
+}
+
+async fn figures(state: &AppState) -> Response {
+    let counted = async {
+        let (due, parked) = dirty::backlog(&state.db, state.clock.policy_ms()).await?;
+        let mut conn = state.db.reader().acquire().await?;
+        let open = incidents::count_open(&mut conn).await?;
+        Ok::<_, crate::db::DbError>(state.metrics.render(due, parked, open))
+    };
+    match counted.await {
+        Ok(text) => {
+            let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+            (kind, Body::from(text)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(error = %error, "the figures cannot be read");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}

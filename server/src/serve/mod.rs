@@ -1,0 +1,195 @@
+//! From configuration to a running server.
+
+pub mod assets;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError, MetricsAccess};
+use crate::db::{Db, DbError, Kind, dirty};
+use crate::discord::{self, DiscordClient, DiscordConfig};
+use crate::guards::Limits;
+use crate::pins::{self, PinError};
+use crate::rng::Rng;
+use crate::router;
+use crate::seal::Seal;
+use crate::state::{AppState, Services};
+use crate::stripe::{StripeClient, StripeConfig};
+use crate::sync;
+use crate::telemetry::Metrics;
+use leptos::config::LeptosOptions;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    #[error("an HTTP client could not be made: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        addr: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("the server stopped: {0}")]
+    Stopped(std::io::Error),
+}
+
+/// Makes the services from a configuration, the machine's clock and chance.
+pub async fn services(config: Config) -> Result<(AppState, Arc<SystemClock>), ServeError> {
+    let clock = Arc::new(SystemClock::default());
+    if let Some(url) = &config.clock_url {
+        // Before anything is timed: a sandbox may be months ahead.
+        sync::read_policy_clock(&clock, &reqwest::Client::new(), url).await.ok();
+    }
+    let state = build(config, clock.clone(), Rng::from_os()).await?;
+    Ok((state, clock))
+}
+
+/// Makes the services from a configuration with the given clock and chance.
+pub async fn build(config: Config, clock: Arc<dyn Clock>, rng: Rng) -> Result<AppState, ServeError> {
+    let db = Db::connect(&config.database_url).await?;
+    let stripe_http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(3))
+        .build()?;
+    let discord_http = discord::http_client()?;
+    let stripe = StripeClient::new(
+        StripeConfig {
+            api_base: config.stripe.api_base.clone(),
+            secret_key: config.stripe.secret_key.clone(),
+        },
+        stripe_http,
+        rng.clone(),
+    );
+    let discord = DiscordClient::new(
+        DiscordConfig {
+            api_base: config.discord.api_base.clone(),
+            bot_token: config.discord.bot_token.clone(),
+            guild_id: config.discord.guild_id.clone(),
+        },
+        discord_http.clone(),
+        clock.clone(),
+        rng.clone(),
+    );
+    let leptos = LeptosOptions::builder()
+        .output_name("rollcall")
+        .site_root(config.site_root.clone())
+        .site_addr(config.site_addr)
+        .build();
+    Ok(AppState::new(Services {
+        seal: Seal::new(&config.key_bytes()?, rng.clone()),
+        stripe: Arc::new(stripe),
+        discord: Arc::new(discord),
+        login_http: discord_http,
+        limits: Limits::new(),
+        metrics: Metrics::default(),
+        leptos,
+        work: tokio::sync::Notify::new(),
+        released: tokio::sync::Notify::new(),
+        config,
+        clock,
+        rng,
+        db,
+    }))
+}
+
+/// Serves until told to stop.
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    let (state, clock) = services(config).await?;
+    pins::check_configuration(&state).await?;
+    let mut background = JoinSet::new();
+    if let Some(url) = state.config.clock_url.clone() {
+        background.spawn(sync::follow_policy_clock(clock, reqwest::Client::new(), url));
+    }
+    if state.db.kind() == Kind::Sqlite {
+        dirty::free_all_leases(&state.db).await?;
+    }
+    let listener = listen(state.config.site_addr).await?;
+    if let MetricsAccess::Address(addr) = state.config.metrics {
+        let listener = listen(addr).await?;
+        let router = router::metrics_router(&state);
+        background.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(error = %error, "the metrics server stopped");
+            }
+        });
+    }
+    match pins::check_outside(&state).await {
+        Ok(()) => {
+            background.spawn(sync::run(state.clone()));
+        }
+        Err(error) if error.passes() => {
+            tracing::error!(error = %error, "serving, but nothing is synced until Stripe and Discord answer");
+            background.spawn(work_when_sure(state.clone()));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    background.spawn(sweep(state.clone()));
+    tracing::info!(addr = %state.config.site_addr, url = %state.config.public_url, "serving");
+    let app = router::router(&state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, app)
+        .with_graceful_shutdown(told_to_stop())
+        .await
+        .map_err(ServeError::Stopped)?;
+    background.shutdown().await;
+    state.db.close().await;
+    Ok(())
+}
+
+async fn listen(addr: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(addr)
+        .await
+        .map_err(|source| ServeError::Listen { addr, source })
+}
+
+/// Tries until the outside is known to be the pinned one, then works. One that is another ends
+/// the process: nothing may be synced with it.
+async fn work_when_sure(state: AppState) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        match pins::check_outside(&state).await {
+            Ok(()) => break,
+            Err(error) if error.passes() => {
+                tracing::warn!(error = %error, "Stripe or Discord does not answer yet");
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "stopping");
+                std::process::exit(1);
+            }
+        }
+    }
+    sync::run(state).await;
+}
+
+/// Deletes what is over: sessions and join tokens past their time.
+async fn sweep(state: AppState) {
+    loop {
+        if let Err(error) = crate::login::delete_expired(&state.db, &*state.clock).await {
+            tracing::warn!(error = %error, "expired sessions could not be deleted");
+        }
+        tokio::time::sleep(Duration::from_secs(60 * 60)).await;
+    }
+}
+
+async fn told_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupted.await.ok();
+}

@@ -1,0 +1,60 @@
+//! What every handler and worker shares.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::discord::DiscordApi;
+use crate::guards::Limits;
+use crate::rng::Rng;
+use crate::seal::Seal;
+use crate::stripe::StripeApi;
+use crate::telemetry::Metrics;
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Cheap to clone; everything is behind one `Arc`.
+#[derive(Clone)]
+pub struct AppState(Arc<Services>);
+
+pub struct Services {
+    pub config: Config,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Rng,
+    pub db: Db,
+    pub seal: Seal,
+    pub stripe: Arc<dyn StripeApi>,
+    pub discord: Arc<dyn DiscordApi>,
+    /// For the calls of a sign-in, which follow no redirects.
+    pub login_http: reqwest::Client,
+    pub limits: Limits,
+    pub metrics: Metrics,
+    pub leptos: LeptosOptions,
+    /// Told when something was marked; the worker waits for it.
+    pub work: Notify,
+    /// Told when a lease was given back in this process.
+    pub released: Notify,
+}
+
+impl AppState {
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self(Arc::new(services))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}

@@ -1,0 +1,194 @@
+//! The real Stripe: typed request builders, sent over our own transport.
+
+use super::objects::{
+    Account, CheckoutSession, Customer, Invoice, Page, PortalSession, Price, Product, Subscription,
+};
+use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
+use crate::rng::Rng;
+use stripe_billing::billing_portal_session::CreateBillingPortalSession;
+use stripe_billing::invoice::ListInvoice;
+use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
+    ExpireCheckoutSession, RetrieveCheckoutSession,
+};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use stripe_core::customer::{CreateCustomer, RetrieveCustomer};
+use stripe_product::price::ListPrice;
+use stripe_product::product::ListProduct;
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+
+const PAGE: i64 = 100;
+
+pub struct StripeClient {
+    transport: Transport,
+}
+
+impl StripeClient {
+    #[must_use]
+    pub fn new(config: StripeConfig, http: reqwest::Client, rng: Rng) -> Self {
+        Self {
+            transport: Transport::new(config, http, rng),
+        }
+    }
+
+    /// Every page of a list; `page` builds the request that starts after an id.
+    async fn all<T: DeserializeOwned>(
+        &self,
+        id_of: impl Fn(&T) -> &str,
+        page: impl Fn(Option<&str>) -> RequestBuilder,
+    ) -> Result<Vec<T>, StripeError> {
+        let mut all: Vec<T> = Vec::new();
+        loop {
+            let after = all.last().map(|last| id_of(last).to_owned());
+            let got: Page<T> = self.transport.send(&page(after.as_deref()), None).await?;
+            let more = got.has_more && !got.data.is_empty();
+            all.extend(got.data);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn found<T: DeserializeOwned>(&self, request: &RequestBuilder) -> Result<Option<T>, StripeError> {
+        match self.transport.send(request, None).await {
+            Ok(object) => Ok(Some(object)),
+            Err(StripeError::Missing) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn ours(payer_id: &str) -> HashMap<String, String> {
+    HashMap::from([("rollcall_payer".to_owned(), payer_id.to_owned())])
+}
+
+#[async_trait]
+impl StripeApi for StripeClient {
+    async fn account(&self) -> Result<Account, StripeError> {
+        let request = RequestBuilder::new(StripeMethod::Get, "/account");
+        self.transport.send(&request, None).await
+    }
+
+    async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError> {
+        self.found(&RetrieveCustomer::new(id).build()).await
+    }
+
+    async fn create_customer(&self, new: &NewCustomer, key: &str) -> Result<Customer, StripeError> {
+        let mut metadata = ours(&new.payer_id);
+        metadata.insert("rollcall_discord_user".to_owned(), new.discord_user_id.clone());
+        let mut request = CreateCustomer::new().name(&new.name).metadata(metadata);
+        if let Some(email) = &new.email {
+            request = request.email(email);
+        }
+        self.transport.send(&request.build(), Some(key)).await
+    }
+
+    async fn subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, StripeError> {
+        self.all(
+            |subscription: &Subscription| &subscription.id,
+            |after| {
+                let request = ListSubscription::new()
+                    .customer(customer_id)
+                    .status(ListSubscriptionStatus::All)
+                    .limit(PAGE)
+                    .expand(["data.default_payment_method".to_owned(), "data.latest_invoice".to_owned()]);
+                match after {
+                    Some(id) => request.starting_after(id).build(),
+                    None => request.build(),
+                }
+            },
+        )
+        .await
+    }
+
+    async fn open_invoices(&self, customer_id: &str) -> Result<Vec<Invoice>, StripeError> {
+        self.all(
+            |invoice: &Invoice| &invoice.id,
+            |after| {
+                let request = ListInvoice::new()
+                    .customer(customer_id)
+                    .status(stripe_shared::InvoiceStatus::Open)
+                    .limit(PAGE);
+                match after {
+                    Some(id) => request.starting_after(id).build(),
+                    None => request.build(),
+                }
+            },
+        )
+        .await
+    }
+
+    async fn recent_invoices(&self, customer_id: &str, limit: u8) -> Result<Vec<Invoice>, StripeError> {
+        let request = ListInvoice::new().customer(customer_id).limit(i64::from(limit)).build();
+        let page: Page<Invoice> = self.transport.send(&request, None).await?;
+        Ok(page.data)
+    }
+
+    async fn products(&self) -> Result<Vec<Product>, StripeError> {
+        self.all(
+            |product: &Product| &product.id,
+            |after| match after {
+                Some(id) => ListProduct::new().limit(PAGE).starting_after(id).build(),
+                None => ListProduct::new().limit(PAGE).build(),
+            },
+        )
+        .await
+    }
+
+    async fn prices(&self) -> Result<Vec<Price>, StripeError> {
+        self.all(
+            |price: &Price| &price.id,
+            |after| {
+                let request = ListPrice::new().active(true).limit(PAGE);
+                match after {
+                    Some(id) => request.starting_after(id).build(),
+                    None => request.build(),
+                }
+            },
+        )
+        .await
+    }
+
+    async fn create_checkout(&self, new: &NewCheckout, key: &str) -> Result<CheckoutSession, StripeError> {
+        let mut item = CreateCheckoutSessionLineItems::new();
+        item.price = Some(new.price_id.clone());
+        item.quantity = Some(1);
+        let mut subscription = CreateCheckoutSessionSubscriptionData::new();
+        subscription.metadata = Some(ours(&new.payer_id));
+        subscription.trial_period_days = new.trial_days;
+        let request = CreateCheckoutSession::new()
+            .mode(stripe_shared::CheckoutSessionMode::Subscription)
+            .customer(&new.customer_id)
+            .client_reference_id(&new.checkout_id)
+            .metadata(ours(&new.payer_id))
+            .line_items(vec![item])
+            .subscription_data(subscription)
+            .success_url(&new.success_url)
+            .cancel_url(&new.cancel_url)
+            .expires_at(new.expires_at);
+        self.transport.send(&request.build(), Some(key)).await
+    }
+
+    async fn checkout(&self, session_id: &str) -> Result<Option<CheckoutSession>, StripeError> {
+        self.found(&RetrieveCheckoutSession::new(session_id).build()).await
+    }
+
+    async fn expire_checkout(&self, session_id: &str) -> Result<(), StripeError> {
+        let request = ExpireCheckoutSession::new(session_id).build();
+        let key = format!("expire-{session_id}");
+        let _: serde_json::Value = self.transport.send(&request, Some(&key)).await?;
+        Ok(())
+    }
+
+    async fn portal(&self, customer_id: &str, return_url: &str) -> Result<String, StripeError> {
+        let request = CreateBillingPortalSession::new()
+            .customer(customer_id)
+            .return_url(return_url)
+            .build();
+        let session: PortalSession = self.transport.send(&request, None).await?;
+        Ok(session.url)
+    }
+}

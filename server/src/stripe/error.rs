@@ -1,0 +1,129 @@
+//! What can go wrong at Stripe, in classes that decide what happens next.
+
+/// What to do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureClass {
+    /// Passes by itself: back off and come again.
+    Retry,
+    /// The object is not there.
+    Absent,
+    /// Somebody has to mend something first.
+    NeedsPerson,
+}
+
+/// A failed request. Texts are ours; Stripe's own messages stay out of pages.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StripeError {
+    /// No connection was made: nothing happened at Stripe.
+    #[error("Stripe is unreachable")]
+    Unreachable,
+    /// No answer in time: the effect is unknown until read again.
+    #[error("Stripe did not answer in time")]
+    TimedOut,
+    #[error("Stripe is failing (status {status})")]
+    Failing { status: u16 },
+    #[error("Stripe asks us to slow down")]
+    RateLimited,
+    /// Another request holds the object (`lock_timeout`), or the first use of the key is under way.
+    #[error("Stripe is busy with the same object")]
+    Locked,
+    #[error("Stripe refuses the key")]
+    KeyRefused,
+    #[error("the key lacks a right for {path}")]
+    KeyLacksRight { path: String },
+    /// The same idempotency key with other parameters.
+    #[error("an idempotency key was used for something else")]
+    KeyReused,
+    #[error("Stripe does not know the object")]
+    Missing,
+    #[error("the card was refused: {code}")]
+    Card { code: String },
+    /// Stripe does not accept the request. `code` and `param` are Stripe's words.
+    #[error("Stripe refused the request: {code} {param}")]
+    Refused { code: String, param: String },
+    /// An answer that is not what Stripe publishes.
+    #[error("Stripe's answer cannot be read: {what}")]
+    Unreadable { what: String },
+}
+
+impl StripeError {
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::Unreachable
+            | Self::TimedOut
+            | Self::Failing { .. }
+            | Self::RateLimited
+            | Self::Locked => FailureClass::Retry,
+            Self::Missing => FailureClass::Absent,
+            Self::KeyRefused
+            | Self::KeyLacksRight { .. }
+            | Self::KeyReused
+            | Self::Card { .. }
+            | Self::Refused { .. }
+            | Self::Unreadable { .. } => FailureClass::NeedsPerson,
+        }
+    }
+
+    /// Reads Stripe's error body, `{"error": {"type", "code", "param"}}`, with its status.
+    #[must_use]
+    pub fn from_answer(status: u16, path: &str, body: &[u8]) -> Self {
+        #[derive(serde::Deserialize, Default)]
+        struct Inner {
+            #[serde(default)]
+            r#type: String,
+            code: Option<String>,
+            param: Option<String>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Outer {
+            error: Inner,
+        }
+        let inner = serde_json::from_slice::<Outer>(body)
+            .map(|outer| outer.error)
+            .unwrap_or_default();
+        let code = inner.code.unwrap_or_default();
+        match status {
+            401 => Self::KeyRefused,
+            403 => Self::KeyLacksRight { path: path.to_owned() },
+            404 => Self::Missing,
+            409 => Self::Locked,
+            429 if code == "lock_timeout" => Self::Locked,
+            429 => Self::RateLimited,
+            _ if inner.r#type == "idempotency_error" => Self::KeyReused,
+            402 => Self::Card { code },
+            400 if code == "resource_missing" => Self::Missing,
+            400..=499 => Self::Refused {
+                code,
+                param: inner.param.unwrap_or_default(),
+            },
+            _ => Self::Failing { status },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_fall_into_their_classes() {
+        use FailureClass::{Absent, NeedsPerson, Retry};
+        for (status, body, class) in [
+            (401, r#"{"error":{"type":"invalid_request_error"}}"#, NeedsPerson),
+            (403, r#"{"error":{"type":"invalid_request_error"}}"#, NeedsPerson),
+            (404, r#"{"error":{"code":"resource_missing"}}"#, Absent),
+            (400, r#"{"error":{"code":"resource_missing","param":"customer"}}"#, Absent),
+            (400, r#"{"error":{"type":"idempotency_error"}}"#, NeedsPerson),
+            (402, r#"{"error":{"type":"card_error","code":"card_declined"}}"#, NeedsPerson),
+            (409, "", Retry),
+            (429, r#"{"error":{"code":"lock_timeout"}}"#, Retry),
+            (429, r#"{"error":{"code":"rate_limit"}}"#, Retry),
+            (500, "not json", Retry),
+            (503, "", Retry),
+        ] {
+            let error = StripeError::from_answer(status, "/customers", body.as_bytes());
+            assert_eq!(error.class(), class, "{status} {body} {error:?}");
+        }
+    }
+}

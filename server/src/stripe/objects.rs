@@ -1,0 +1,225 @@
+//! The parts of Stripe's objects that Rollcall uses, decoded leniently: a field that another
+//! API version leaves out, or a new value, does not fail the object. Times are Unix seconds.
+
+use serde::Deserialize;
+use std::collections::HashMap;
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Account {
+    pub id: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Customer {
+    pub id: String,
+    #[serde(default)]
+    pub deleted: bool,
+    #[serde(default)]
+    pub metadata: HashMap<String, String>,
+}
+
+/// A field that is an id, or the object when it was expanded.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Expandable<T> {
+    Id(String),
+    Object(Box<T>),
+}
+
+impl<T> Expandable<T> {
+    #[must_use]
+    pub fn object(&self) -> Option<&T> {
+        match self {
+            Self::Id(_) => None,
+            Self::Object(object) => Some(object),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Page<T> {
+    pub data: Vec<T>,
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct Subscription {
+    pub id: String,
+    pub status: String,
+    pub customer: Expandable<Customer>,
+    #[serde(default)]
+    pub cancel_at: Option<i64>,
+    #[serde(default)]
+    pub cancel_at_period_end: bool,
+    #[serde(default)]
+    pub ended_at: Option<i64>,
+    #[serde(default)]
+    pub trial_end: Option<i64>,
+    #[serde(default)]
+    pub pause_collection: Option<serde_json::Value>,
+    pub created: i64,
+    pub items: Page<Item>,
+    #[serde(default)]
+    pub default_payment_method: Option<Expandable<PaymentMethod>>,
+    #[serde(default)]
+    pub latest_invoice: Option<Expandable<Invoice>>,
+}
+
+/// Since API 2025-03-31 the period lives on the item.
+#[derive(Clone, Deserialize)]
+pub struct Item {
+    pub price: Price,
+    #[serde(default)]
+    pub quantity: Option<i64>,
+    #[serde(default)]
+    pub current_period_start: Option<i64>,
+    #[serde(default)]
+    pub current_period_end: Option<i64>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct PaymentMethod {
+    #[serde(default)]
+    pub card: Option<CardDetails>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct CardDetails {
+    pub brand: String,
+    pub last4: String,
+    pub exp_month: u8,
+    pub exp_year: u16,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct Invoice {
+    pub id: String,
+    #[serde(default)]
+    pub number: Option<String>,
+    #[serde(default)]
+    pub status: Option<String>,
+    #[serde(default)]
+    pub total: i64,
+    pub currency: String,
+    pub created: i64,
+    #[serde(default)]
+    pub due_date: Option<i64>,
+    #[serde(default)]
+    pub hosted_invoice_url: Option<String>,
+    #[serde(default)]
+    pub status_transitions: Transitions,
+    #[serde(default)]
+    pub parent: Option<InvoiceParent>,
+}
+
+impl Invoice {
+    /// The subscription it bills (`parent.subscription_details.subscription`).
+    #[must_use]
+    pub fn subscription_id(&self) -> Option<&str> {
+        let details = self.parent.as_ref()?.subscription_details.as_ref()?;
+        match &details.subscription {
+            Expandable::Id(id) => Some(id),
+            Expandable::Object(value) => value.get("id")?.as_str(),
+        }
+    }
+}
+
+#[derive(Clone, Default, Deserialize)]
+pub struct Transitions {
+    #[serde(default)]
+    pub finalized_at: Option<i64>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct InvoiceParent {
+    #[serde(default)]
+    pub subscription_details: Option<SubscriptionDetails>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct SubscriptionDetails {
+    pub subscription: Expandable<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Product {
+    pub id: String,
+    pub name: String,
+    #[serde(default)]
+    pub description: Option<String>,
+    pub active: bool,
+    #[serde(default)]
+    pub metadata: HashMap<String, String>,
+    #[serde(default)]
+    pub marketing_features: Vec<Feature>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Feature {
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct Price {
+    pub id: String,
+    pub product: Expandable<Product>,
+    pub currency: String,
+    #[serde(default)]
+    pub unit_amount: Option<i64>,
+    #[serde(default)]
+    pub recurring: Option<Recurring>,
+}
+
+impl Price {
+    #[must_use]
+    pub fn product_id(&self) -> &str {
+        match &self.product {
+            Expandable::Id(id) => id,
+            Expandable::Object(product) => &product.id,
+        }
+    }
+}
+
+#[derive(Clone, Deserialize)]
+pub struct Recurring {
+    pub interval: String,
+    #[serde(default)]
+    pub interval_count: Option<i64>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct CheckoutSession {
+    pub id: String,
+    #[serde(default)]
+    pub customer: Option<Expandable<Customer>>,
+    #[serde(default)]
+    pub client_reference_id: Option<String>,
+    /// `open`, `complete`, `expired`.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// `paid`, `unpaid`, `no_payment_required`.
+    #[serde(default)]
+    pub payment_status: Option<String>,
+    /// Gone once the session is over.
+    #[serde(default)]
+    pub url: Option<String>,
+    pub expires_at: i64,
+}
+
+impl CheckoutSession {
+    #[must_use]
+    pub fn customer_id(&self) -> Option<&str> {
+        match self.customer.as_ref()? {
+            Expandable::Id(id) => Some(id),
+            Expandable::Object(customer) => Some(&customer.id),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub struct PortalSession {
+    pub url: String,
+}

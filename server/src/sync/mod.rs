@@ -1,0 +1,14 @@
+//! Reading the truth from Stripe and making our rows equal to it.
+
+mod backoff;
+mod customer;
+mod payer;
+pub mod payers;
+mod policy_clock;
+mod truth;
+mod worker;
+mod write;
+
+pub use payer::{SyncError, sync_payer};
+pub use policy_clock::{follow as follow_policy_clock, once as read_policy_clock};
+pub use worker::{drain, run};

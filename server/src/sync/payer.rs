@@ -1,0 +1,39 @@
+//! Sync of one payer: read under the lease, then write in one transaction.
+
+use super::{payers, truth, write};
+use crate::db::DbError;
+use crate::db::dirty::Lease;
+use crate::state::AppState;
+use crate::stripe::StripeError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("a value could not be sealed")]
+    Seal(#[from] crate::seal::SealError),
+}
+
+impl From<sqlx::Error> for SyncError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// Makes our rows equal to what Stripe says of the payer, and gives the lease back. On an error
+/// the lease is still held; the caller decides what becomes of it.
+pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
+    let customers = {
+        let mut conn = state.db.reader().acquire().await?;
+        payers::customers(&mut conn, &lease.id).await?
+    };
+    let truth = truth::read(state, &customers).await?;
+    let marked = write::payer(state, lease, &truth).await?;
+    state.released.notify_waiters();
+    if marked {
+        state.work.notify_one();
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! What Stripe says of one payer, read completely before anything is written.
+
+use crate::state::AppState;
+use crate::stripe::StripeError;
+use crate::stripe::objects::{CardDetails, Invoice, PaymentMethod, Subscription};
+use app::access::{PaymentFate, Status, SubscriptionFacts};
+
+/// A subscription as our rows keep it. Times are UTC epoch ms.
+pub struct Read {
+    pub id: String,
+    pub customer_id: String,
+    pub product_id: Option<String>,
+    pub price_id: Option<String>,
+    pub quantity: i64,
+    pub unit_amount: Option<i64>,
+    pub currency: Option<String>,
+    pub period: Option<String>,
+    pub ended_at: Option<i64>,
+    pub created_at: i64,
+    pub facts: SubscriptionFacts,
+}
+
+/// Everything one reading found.
+pub struct Truth {
+    pub subscriptions: Vec<Read>,
+    /// Customers Stripe no longer has.
+    pub gone_customers: Vec<String>,
+    /// The card of the subscription that counts most.
+    pub card: Option<CardDetails>,
+}
+
+fn ms(seconds: i64) -> i64 {
+    seconds.saturating_mul(1000)
+}
+
+/// Reads every linked customer. Nothing is decided on a half-read truth: the first failure ends it.
+pub async fn read(state: &AppState, customers: &[(String, bool)]) -> Result<Truth, StripeError> {
+    let mut truth = Truth {
+        subscriptions: Vec::new(),
+        gone_customers: Vec::new(),
+        card: None,
+    };
+    for (customer_id, deleted) in customers {
+        if *deleted {
+            continue;
+        }
+        let subscriptions = match state.stripe.subscriptions(customer_id).await {
+            Ok(subscriptions) => subscriptions,
+            Err(StripeError::Missing) => {
+                truth.gone_customers.push(customer_id.clone());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if subscriptions.is_empty() && is_gone(state, customer_id).await? {
+            truth.gone_customers.push(customer_id.clone());
+            continue;
+        }
+        let owing = subscriptions
+            .iter()
+            .any(|subscription| matches!(subscription.status.as_str(), "past_due" | "unpaid"));
+        let open = if owing {
+            state.stripe.open_invoices(customer_id).await?
+        } else {
+            Vec::new()
+        };
+        for subscription in subscriptions {
+            if truth.card.is_none() || !Status::from_stripe(&subscription.status).is_final() {
+                truth.card = card(&subscription).or(truth.card);
+            }
+            truth.subscriptions.push(convert(customer_id, &subscription, &open));
+        }
+    }
+    Ok(truth)
+}
+
+/// Listing a deleted customer's subscriptions answers an empty list; only the customer tells.
+async fn is_gone(state: &AppState, customer_id: &str) -> Result<bool, StripeError> {
+    Ok(state
+        .stripe
+        .customer(customer_id)
+        .await?
+        .is_none_or(|customer| customer.deleted))
+}
+
+fn card(subscription: &Subscription) -> Option<CardDetails> {
+    let method: &PaymentMethod = subscription.default_payment_method.as_ref()?.object()?;
+    method.card.clone()
+}
+
+fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> Read {
+    let item = subscription.items.data.first();
+    let price = item.map(|item| &item.price);
+    let unpaid_since = open
+        .iter()
+        .filter(|invoice| invoice.subscription_id() == Some(&subscription.id))
+        .filter_map(|invoice| invoice.due_date.or(invoice.status_transitions.finalized_at))
+        .min();
+    Read {
+        id: subscription.id.clone(),
+        customer_id: customer_id.to_owned(),
+        product_id: price.map(|price| price.product_id().to_owned()),
+        price_id: price.map(|price| price.id.clone()),
+        quantity: item.and_then(|item| item.quantity).unwrap_or(1),
+        unit_amount: price.and_then(|price| price.unit_amount),
+        currency: price.map(|price| price.currency.clone()),
+        period: price
+            .and_then(|price| price.recurring.as_ref())
+            .map(|recurring| recurring.interval.clone()),
+        ended_at: subscription.ended_at.map(ms),
+        created_at: ms(subscription.created),
+        facts: SubscriptionFacts {
+            status: Status::from_stripe(&subscription.status),
+            period_start: item.and_then(|item| item.current_period_start).map(ms),
+            period_end: item.and_then(|item| item.current_period_end).map(ms),
+            cancel_at: subscription.cancel_at.map(ms),
+            cancel_at_period_end: subscription.cancel_at_period_end,
+            trial_end: subscription.trial_end.map(ms),
+            collection_paused: subscription.pause_collection.is_some(),
+            unpaid_since: unpaid_since.map(ms),
+            payment: PaymentFate::Kept,
+        },
+    }
+}

@@ -1,0 +1,169 @@
+//! Works off what is dirty: claims, reads, writes; failures go where their class says.
+
+use super::backoff::delay_ms;
+use super::customer::sync_customer;
+use super::payer::{SyncError, sync_payer};
+use crate::db::DbError;
+use crate::db::dirty::{self, AfterFailure, Lease, SubjectKind};
+use crate::discord;
+use crate::incidents;
+use crate::plans::{PlansSyncError, sync_plans};
+use crate::roles::{self, RolesError};
+use crate::state::AppState;
+use crate::stripe::{self, StripeError};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::time::Duration;
+use tracing::Instrument;
+
+/// Subjects worked on at once; the budget of requests is the transport's.
+const AT_ONCE: usize = 8;
+/// How often timers are looked at when nothing is marked.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Works until the task is dropped.
+pub async fn run(state: AppState) {
+    loop {
+        let heard = state.work.notified();
+        match drain(&state).await {
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = %error, "the worker cannot read what is dirty"),
+        }
+        // Woken by a mark, or by the tick for what falls due.
+        let _ = tokio::time::timeout(TICK, heard).await;
+    }
+}
+
+/// Works off everything due now, including what that work marks. Answers how many subjects.
+pub async fn drain(state: &AppState) -> Result<usize, DbError> {
+    let mut done = 0;
+    let mut running = FuturesUnordered::new();
+    loop {
+        let room = i64::try_from(AT_ONCE - running.len()).unwrap_or(0);
+        if room > 0 {
+            for lease in dirty::claim(&state.db, &*state.clock, room).await? {
+                let state = state.clone();
+                running.push(tokio::spawn(async move { handle(&state, lease).await }));
+            }
+        }
+        match running.next().await {
+            None => return Ok(done),
+            Some(Ok(())) => done += 1,
+            Some(Err(panicked)) => {
+                // Its lease runs out by itself and the subject comes again.
+                tracing::error!(error = %panicked, "a worker task stopped");
+                done += 1;
+            }
+        }
+    }
+}
+
+/// What became of a failed subject.
+struct Failed {
+    after: AfterFailure,
+    error: String,
+}
+
+async fn handle(state: &AppState, lease: Lease) {
+    let span = tracing::info_span!("sync", kind = lease.kind.as_str(), subject = %lease.id, trace = %lease.trace);
+    async {
+        let outcome = match lease.kind {
+            SubjectKind::Payer => sync_payer(state, &lease).await.map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Customer => sync_customer(state, &lease).await.map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Plans => sync_plans(state, &lease).await.map_err(|e| match e {
+                PlansSyncError::Stripe(e) => of_stripe(state, &lease, &e),
+                PlansSyncError::Db(e) => of_db(state, &lease, &e),
+            }),
+            SubjectKind::User => roles::sync_user(state, &lease).await.map_err(|e| of_roles(state, &lease, e)),
+            SubjectKind::Guild => roles::sync_guild(state, &lease).await.map_err(|e| of_roles(state, &lease, e)),
+        };
+        state.metrics.synced(lease.kind, outcome.is_ok());
+        if let Err(failed) = outcome {
+            give_back(state, &lease, failed).await;
+        }
+        state.released.notify_waiters();
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn give_back(state: &AppState, lease: &Lease, failed: Failed) {
+    match failed.after {
+        AfterFailure::RetryAt(at) => {
+            tracing::warn!(error = %failed.error, retry_at = at, attempts = lease.attempts + 1, "sync failed; it comes again");
+        }
+        AfterFailure::Park => {
+            tracing::error!(error = %failed.error, "sync needs a person; parked");
+            if let Err(error) = report(state, lease, &failed.error).await {
+                tracing::error!(error = %error, "the incident could not be written");
+            }
+        }
+    }
+    match dirty::fail(&state.db, lease, failed.after, &failed.error).await {
+        Ok(()) | Err(DbError::Fenced) => {}
+        Err(error) => tracing::error!(error = %error, "a lease could not be given back; it runs out by itself"),
+    }
+}
+
+async fn report(state: &AppState, lease: &Lease, detail: &str) -> Result<(), DbError> {
+    let mut tx = state.db.begin().await?;
+    let subject = format!("{} {}", lease.kind.as_str(), lease.id);
+    incidents::open(&mut tx, "parked", &subject, detail, state.clock.policy_ms()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn again(state: &AppState, lease: &Lease, asked_ms: Option<i64>, error: &str) -> Failed {
+    Failed {
+        after: AfterFailure::RetryAt(
+            state.clock.policy_ms() + delay_ms(lease.attempts, asked_ms, &state.rng),
+        ),
+        error: error.to_owned(),
+    }
+}
+
+fn parked(error: &str) -> Failed {
+    Failed {
+        after: AfterFailure::Park,
+        error: error.to_owned(),
+    }
+}
+
+fn of_db(state: &AppState, lease: &Lease, error: &DbError) -> Failed {
+    if error.is_transient() {
+        again(state, lease, None, &error.to_string())
+    } else {
+        parked(&error.to_string())
+    }
+}
+
+fn of_stripe(state: &AppState, lease: &Lease, error: &StripeError) -> Failed {
+    match error.class() {
+        stripe::FailureClass::Retry => again(state, lease, None, &error.to_string()),
+        stripe::FailureClass::Absent | stripe::FailureClass::NeedsPerson => parked(&error.to_string()),
+    }
+}
+
+fn of_sync(state: &AppState, lease: &Lease, error: SyncError) -> Failed {
+    match error {
+        SyncError::Stripe(error) => of_stripe(state, lease, &error),
+        SyncError::Db(error) => of_db(state, lease, &error),
+        SyncError::Seal(error) => parked(&error.to_string()),
+    }
+}
+
+fn of_roles(state: &AppState, lease: &Lease, error: RolesError) -> Failed {
+    match error {
+        RolesError::Discord(error) => match error.class() {
+            discord::FailureClass::Retry { after_ms } => {
+                again(state, lease, after_ms, &error.to_string())
+            }
+            // The whole guild fails: no member's outcome is recorded from it; come again slowly.
+            discord::FailureClass::StopAll => again(state, lease, Some(60_000), &error.to_string()),
+            discord::FailureClass::Absent | discord::FailureClass::NeedsPerson => {
+                parked(&error.to_string())
+            }
+        },
+        RolesError::Db(error) => of_db(state, lease, &error),
+    }
+}

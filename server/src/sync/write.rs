@@ -1,0 +1,346 @@
+//! The writing transaction of a payer's sync: subscriptions, entitlements, dirty users, audit.
+
+use super::payer::SyncError;
+use super::payers;
+use super::truth::{Read, Truth};
+use crate::db::DbError;
+use crate::db::dirty::{self, Lease, SubjectKind};
+use crate::state::AppState;
+use app::access::{Access, Decision, Facts, Reason, access};
+use secrecy::SecretString;
+use sqlx::AnyConnection;
+
+/// Renewals: Stripe keeps the invoice a draft for about an hour.
+const AFTER_RENEWAL_MS: i64 = 2 * 60 * 60 * 1000;
+const RENEWAL_JITTER_MS: i64 = 60 * 60 * 1000;
+/// Never look again sooner: what should have changed by time and has not is asked at this pace.
+const SOONEST_MS: i64 = 10 * 60 * 1000;
+
+/// One entitlement as the row keeps it.
+struct Entitled<'a> {
+    user_id: &'a str,
+    plan_id: &'a str,
+    source_id: &'a str,
+    state: &'static str,
+    reason: Reason,
+    until: Option<i64>,
+}
+
+/// Writes what was read and gives the lease back. Answers whether a user was marked.
+pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<bool, SyncError> {
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
+    let user = payers::user_of(&mut tx, &lease.id).await?;
+    for customer in &truth.gone_customers {
+        tracing::warn!(customer = %customer, trace = %lease.trace, "a customer is gone at Stripe");
+        sqlx::query("UPDATE customers SET deleted = 1 WHERE id = $1")
+            .bind(customer)
+            .execute(&mut *tx)
+            .await?;
+    }
+    let mut next: Option<i64> = None;
+    let mut changed = false;
+    for read in &truth.subscriptions {
+        subscription(&mut tx, &lease.id, read, now).await?;
+        let decided = access(&Facts::Subscription(read.facts.clone()), &state.config.policy, now);
+        next = sooner(next, look_again(state, decided, now));
+        if let Some(user) = &user {
+            changed |= entitle(&mut tx, user, read, decided, lease, now).await?;
+        }
+    }
+    end_missing(&mut tx, &lease.id, truth, now).await?;
+    if let Some(user) = &user {
+        changed |= deny_missing(&mut tx, user, truth, lease, now).await?;
+        if changed {
+            dirty::mark(&mut tx, SubjectKind::User, user, now, lease.class, &lease.trace).await?;
+        }
+    }
+    card(state, &mut tx, lease, truth, now).await?;
+    close_checkouts(&mut tx, lease, truth).await?;
+    dirty::finish(&mut tx, lease, next, now).await?;
+    tx.commit().await?;
+    tracing::info!(payer = %lease.id, trace = %lease.trace, subscriptions = truth.subscriptions.len(), changed, "payer synced");
+    Ok(changed)
+}
+
+fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// When time alone could change the answer, on the policy clock.
+fn look_again(state: &AppState, decided: Access, now: i64) -> Option<i64> {
+    let at = decided.look_again?;
+    let at = match decided.reason {
+        Reason::Paid | Reason::Trial => at + AFTER_RENEWAL_MS + state.rng.below(RENEWAL_JITTER_MS),
+        _ => at,
+    };
+    Some(if at <= now { now + SOONEST_MS } else { at })
+}
+
+async fn subscription(
+    conn: &mut AnyConnection,
+    payer_id: &str,
+    read: &Read,
+    now: i64,
+) -> Result<(), DbError> {
+    let facts = &read.facts;
+    sqlx::query(
+        "INSERT INTO subscriptions (id, payer_id, customer_id, plan_id, price_id, status, quantity, \
+         unit_amount, currency, period, period_start, period_end, cancel_at, cancel_at_period_end, \
+         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+         ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, plan_id = excluded.plan_id, \
+         price_id = excluded.price_id, status = excluded.status, quantity = excluded.quantity, \
+         unit_amount = excluded.unit_amount, currency = excluded.currency, period = excluded.period, \
+         period_start = excluded.period_start, period_end = excluded.period_end, \
+         cancel_at = excluded.cancel_at, cancel_at_period_end = excluded.cancel_at_period_end, \
+         ended_at = excluded.ended_at, trial_end = excluded.trial_end, \
+         collection_paused = excluded.collection_paused, unpaid_since = excluded.unpaid_since, \
+         read_at = excluded.read_at",
+    )
+    .bind(&read.id)
+    .bind(payer_id)
+    .bind(&read.customer_id)
+    .bind(&read.product_id)
+    .bind(&read.price_id)
+    .bind(facts.status.as_str())
+    .bind(read.quantity)
+    .bind(read.unit_amount)
+    .bind(&read.currency)
+    .bind(&read.period)
+    .bind(facts.period_start)
+    .bind(facts.period_end)
+    .bind(facts.cancel_at)
+    .bind(i64::from(facts.cancel_at_period_end))
+    .bind(read.ended_at)
+    .bind(facts.trial_end)
+    .bind(i64::from(facts.collection_paused))
+    .bind(facts.unpaid_since)
+    .bind(read.created_at)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Subscriptions Stripe no longer lists went with their customer.
+async fn end_missing(
+    conn: &mut AnyConnection,
+    payer_id: &str,
+    truth: &Truth,
+    now: i64,
+) -> Result<(), DbError> {
+    let known: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM subscriptions WHERE payer_id = $1 AND status <> 'canceled'",
+    )
+    .bind(payer_id)
+    .fetch_all(&mut *conn)
+    .await?;
+    for id in known {
+        if truth.subscriptions.iter().all(|read| read.id != id) {
+            sqlx::query("UPDATE subscriptions SET status = 'canceled', ended_at = $1, read_at = $1 WHERE id = $2")
+                .bind(now)
+                .bind(&id)
+                .execute(&mut *conn)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the entitlement of one subscription, if its product is a plan of ours for people.
+/// Answers whether what it gives changed.
+async fn entitle(
+    conn: &mut AnyConnection,
+    user_id: &str,
+    read: &Read,
+    decided: Access,
+    lease: &Lease,
+    now: i64,
+) -> Result<bool, DbError> {
+    let Some(product_id) = &read.product_id else {
+        return Ok(false);
+    };
+    let audience: Option<String> = sqlx::query_scalar("SELECT audience FROM plans WHERE id = $1")
+        .bind(product_id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    if audience.as_deref() != Some("individual") {
+        return Ok(false);
+    }
+    let (state, until) = match decided.decision {
+        Decision::Granted => ("granted", read.facts.ends_at()),
+        Decision::Grace { until } => ("grace", Some(until)),
+        Decision::Denied => ("denied", None),
+        Decision::Hold => ("hold", None),
+    };
+    let entitled = Entitled {
+        user_id,
+        plan_id: product_id,
+        source_id: &read.id,
+        state,
+        reason: decided.reason,
+        until,
+    };
+    put(conn, &entitled, lease, now).await
+}
+
+/// What rests on a subscription that is gone, or that gives another plan now, is denied.
+async fn deny_missing(
+    conn: &mut AnyConnection,
+    user_id: &str,
+    truth: &Truth,
+    lease: &Lease,
+    now: i64,
+) -> Result<bool, DbError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT entitlements.plan_id, entitlements.source_id FROM entitlements \
+         JOIN subscriptions ON subscriptions.id = entitlements.source_id \
+         WHERE entitlements.user_id = $1 AND entitlements.source = 'subscription' \
+         AND entitlements.state <> 'denied' AND subscriptions.payer_id = $2",
+    )
+    .bind(user_id)
+    .bind(&lease.id)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut changed = false;
+    for (plan_id, source_id) in rows {
+        let read = truth.subscriptions.iter().find(|read| read.id == source_id);
+        let reason = match read {
+            Some(read) if read.product_id.as_deref() == Some(&plan_id) => continue,
+            Some(_) => Reason::Replaced,
+            None => Reason::Ended,
+        };
+        let entitled = Entitled {
+            user_id,
+            plan_id: &plan_id,
+            source_id: &source_id,
+            state: "denied",
+            reason,
+            until: None,
+        };
+        changed |= put(conn, &entitled, lease, now).await?;
+    }
+    Ok(changed)
+}
+
+async fn put(
+    conn: &mut AnyConnection,
+    entitled: &Entitled<'_>,
+    lease: &Lease,
+    now: i64,
+) -> Result<bool, DbError> {
+    let old: Option<(String, String, Option<i64>)> = sqlx::query_as(
+        "SELECT state, reason, until_at FROM entitlements \
+         WHERE user_id = $1 AND plan_id = $2 AND source = 'subscription' AND source_id = $3",
+    )
+    .bind(entitled.user_id)
+    .bind(entitled.plan_id)
+    .bind(entitled.source_id)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if old.as_ref().is_some_and(|(state, reason, until)| {
+        state == entitled.state && reason == entitled.reason.as_str() && *until == entitled.until
+    }) {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO entitlements (user_id, plan_id, source, source_id, state, reason, until_at, changed_at) \
+         VALUES ($1, $2, 'subscription', $3, $4, $5, $6, $7) \
+         ON CONFLICT (user_id, plan_id, source, source_id) DO UPDATE SET state = excluded.state, \
+         reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at",
+    )
+    .bind(entitled.user_id)
+    .bind(entitled.plan_id)
+    .bind(entitled.source_id)
+    .bind(entitled.state)
+    .bind(entitled.reason.as_str())
+    .bind(entitled.until)
+    .bind(now)
+    .execute(&mut *conn)
+    .await?;
+    let old_state = old.map(|(state, _, _)| state);
+    crate::audit::record(
+        conn,
+        &crate::audit::Entry {
+            user_id: Some(entitled.user_id),
+            at: now,
+            actor: "stripe",
+            event: "entitlement",
+            subject: entitled.source_id,
+            detail: &format!(
+                "{}: {} → {} ({})",
+                entitled.plan_id,
+                old_state.as_deref().unwrap_or("none"),
+                entitled.state,
+                entitled.reason.as_str()
+            ),
+            trace: &lease.trace,
+        },
+    )
+    .await?;
+    Ok(gives(old_state.as_deref()) != gives(Some(entitled.state)))
+}
+
+/// What a state means for roles; granted and grace mean the same.
+fn gives(state: Option<&str>) -> &'static str {
+    match state {
+        Some("granted" | "grace") => "gives",
+        Some("hold") => "holds",
+        _ => "nothing",
+    }
+}
+
+async fn card(
+    state: &AppState,
+    conn: &mut AnyConnection,
+    lease: &Lease,
+    truth: &Truth,
+    now: i64,
+) -> Result<(), SyncError> {
+    let sealed = match &truth.card {
+        None => None,
+        Some(card) => {
+            let plain = serde_json::json!({
+                "brand": card.brand, "last4": card.last4,
+                "exp_month": card.exp_month, "exp_year": card.exp_year,
+            });
+            let place = format!("payers/{}/card", lease.id);
+            Some(state.seal.seal(&place, &SecretString::from(plain.to_string()))?)
+        }
+    };
+    sqlx::query("UPDATE payers SET card_sealed = $1, read_at = $2 WHERE id = $3")
+        .bind(sealed)
+        .bind(now)
+        .bind(&lease.id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A running subscription settles whatever checkout was open; its address is forgotten.
+async fn close_checkouts(
+    conn: &mut AnyConnection,
+    lease: &Lease,
+    truth: &Truth,
+) -> Result<(), DbError> {
+    let newest = truth
+        .subscriptions
+        .iter()
+        .filter(|read| !read.facts.status.is_final())
+        .map(|read| read.created_at)
+        .max();
+    if newest.is_some() {
+        sqlx::query(
+            "UPDATE checkouts SET state = 'complete', url_sealed = NULL WHERE payer_id = $1 AND state IN ('opening', 'open')",
+        )
+        .bind(&lease.id)
+        .execute(conn)
+        .await?;
+    }
+    Ok(())
+}
