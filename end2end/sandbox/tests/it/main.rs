@@ -1,3 +1,4 @@
-//! The sandbox as its users see it: over real HTTP, WebSocket and SMTP.
+//! The sandbox: its engines asked directly, and as its users see it over HTTP, WebSocket and SMTP.
 
+mod discord;
 mod shell;

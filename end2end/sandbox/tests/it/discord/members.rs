@@ -285,8 +285,8 @@ fn the_server_its_channels_and_its_log_can_be_read() {
     let guild = bench.discord.guild_id();
     let path = format!("/guilds/{guild}/members/{PERSON_ADA}/roles/{ROLE_MEMBER}");
     bench.ask_because(&auth, "PUT", &path, None, Some("Bezahlt%20%E2%9C%93%20a+b"));
-    let log = bench.guild("GET", "/audit-logs?limit=1", None).body;
-    let entry = &log["audit_log_entries"][0];
+    let read = bench.guild("GET", "/audit-logs?limit=1", None).body;
+    let entry = &read["audit_log_entries"][0];
     assert_eq!(entry["reason"], "Bezahlt ✓ a+b");
     assert_eq!(entry["action_type"], 25);
     assert_eq!(entry["user_id"], APPLICATION.to_string());

@@ -38,7 +38,7 @@ impl Client {
         let payload = frame.to_string().into_bytes();
         let length = u16::try_from(payload.len()).unwrap();
         // A mask of zeros is a mask.
-        let mut bytes = vec![0x80 | TEXT, 0x80 | 126];
+        let mut bytes = vec![0x80 | TEXT, 0x80 | 0x7e];
         bytes.extend(length.to_be_bytes());
         bytes.extend([0; 4]);
         bytes.extend(payload);
