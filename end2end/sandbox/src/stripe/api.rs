@@ -27,14 +27,20 @@ impl Stripe {
     pub fn request(&mut self, now_ms: i64, req: &ApiRequest) -> ApiResponse {
         self.advance(now_ms);
         let request_id = self.request_ids.plain("req_", 14);
-        let key = req.header("idempotency-key").filter(|key| !key.is_empty()).map(str::to_owned);
+        let key = req
+            .header("idempotency-key")
+            .filter(|key| !key.is_empty())
+            .map(str::to_owned);
         let mut response = match self.answer(req, &request_id, key.as_deref()) {
             Ok(response) => response,
-            Err(refusal) => ApiResponse::json(refusal.status, &refusal.body(&self.account_id, &request_id)),
+            Err(refusal) => {
+                ApiResponse::json(refusal.status, &refusal.body(&self.account_id, &request_id))
+            }
         };
         self.cause = Cause::default();
         let version = req.header("stripe-version").unwrap_or(API_VERSION);
-        let mut header = |name: &str, value: &str| response.headers.push((name.into(), value.into()));
+        let mut header =
+            |name: &str, value: &str| response.headers.push((name.into(), value.into()));
         header("request-id", &request_id);
         header("stripe-version", version);
         if let Some(key) = &key {
@@ -44,35 +50,60 @@ impl Stripe {
         response
     }
 
-    fn answer(&mut self, req: &ApiRequest, request_id: &str, key: Option<&str>) -> Outcome<ApiResponse> {
+    fn answer(
+        &mut self,
+        req: &ApiRequest,
+        request_id: &str,
+        key: Option<&str>,
+    ) -> Outcome<ApiResponse> {
         self.authorize(req)?;
         let mut map = Map::new();
         forms::decode(req.query.as_bytes(), &mut map)?;
         if req.method == "POST" || req.method == "DELETE" {
             forms::decode(&req.body, &mut map)?;
         }
-        self.cause = Cause { request: Some(request_id.to_owned()), key: key.map(str::to_owned) };
+        self.cause = Cause {
+            request: Some(request_id.to_owned()),
+            key: key.map(str::to_owned),
+        };
         let Some(key) = key.filter(|_| req.method == "POST") else {
             return self.perform(req, &map);
         };
         if key.len() > 255 {
-            return Err(Refusal::invalid("Idempotency keys can be at most 255 characters long."));
+            return Err(Refusal::invalid(
+                "Idempotency keys can be at most 255 characters long.",
+            ));
         }
-        let asked = format!("{} {} {}", req.method, req.path, canonical(&Value::Object(map.clone())));
-        if let Some(kept) = self.kept.get(key).filter(|kept| self.now_ms < kept.at_ms + KEY_KEPT_MS) {
+        let asked = format!(
+            "{} {} {}",
+            req.method,
+            req.path,
+            canonical(&Value::Object(map.clone()))
+        );
+        if let Some(kept) = self
+            .kept
+            .get(key)
+            .filter(|kept| self.now_ms < kept.at_ms + KEY_KEPT_MS)
+        {
             return replay(kept, &asked, key);
         }
         let result = self.perform(req, &map);
         let answer = match &result {
             Ok(response) => Some(response.clone()),
             // Stripe keeps an answer only when the endpoint began to execute: not for parameters it refused.
-            Err(refusal) if refusal.status == 402 => {
-                Some(ApiResponse::json(refusal.status, &refusal.body(&self.account_id, request_id)))
-            }
+            Err(refusal) if refusal.status == 402 => Some(ApiResponse::json(
+                refusal.status,
+                &refusal.body(&self.account_id, request_id),
+            )),
             Err(_) => None,
         };
         if let Some(answer) = answer {
-            let kept = Kept { at_ms: self.now_ms, asked, request_id: request_id.to_owned(), answer };
+            let kept = Kept {
+                at_ms: self.now_ms,
+                asked,
+                request_id: request_id.to_owned(),
+                answer,
+            };
             self.kept.insert(key.to_owned(), kept);
             if self.kept.len() % 4096 == 0 {
                 let now = self.now_ms;
@@ -93,7 +124,9 @@ impl Stripe {
             return Ok(());
         }
         let tail = key.get(key.len().saturating_sub(4)..).unwrap_or("");
-        Err(Refusal::unauthorized(format!("Invalid API Key provided: sk_test_****{tail}")))
+        Err(Refusal::unauthorized(format!(
+            "Invalid API Key provided: sk_test_****{tail}"
+        )))
     }
 
     fn perform(&mut self, req: &ApiRequest, map: &Map<String, Value>) -> Outcome<ApiResponse> {
@@ -102,8 +135,14 @@ impl Stripe {
         let decoded: Vec<String> = path.split('/').map(decode_segment).collect();
         let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
         let wanted = p.texts("expand")?;
-        if wanted.iter().any(|path| path.split('.').count() > 4 + usize::from(path.starts_with("data."))) {
-            return Err(Refusal::param("expand", "You cannot expand more than 4 levels of a property."));
+        if wanted
+            .iter()
+            .any(|path| path.split('.').count() > 4 + usize::from(path.starts_with("data.")))
+        {
+            return Err(Refusal::param(
+                "expand",
+                "You cannot expand more than 4 levels of a property.",
+            ));
         }
         let body = self
             .route(&req.method, &segments, &p)?
@@ -121,7 +160,9 @@ impl Stripe {
                 p.only(&[])?;
                 Ok(Some(self.render_account()))
             }
-            ("accounts", [id]) if verb == "GET" && *id == self.account_id => Ok(Some(self.render_account())),
+            ("accounts", [id]) if verb == "GET" && *id == self.account_id => {
+                Ok(Some(self.render_account()))
+            }
             ("customers", rest) => self.customers_route(verb, rest, p),
             ("products", rest) => self.products_route(verb, rest, p),
             ("prices", rest) => self.prices_route(verb, rest, p),
@@ -138,8 +179,12 @@ impl Stripe {
             ("refunds", rest) => self.refunds_route(verb, rest, p),
             ("disputes", rest) => self.disputes_route(verb, rest, p),
             ("payment_methods", rest) => self.methods_route(verb, rest, p),
-            ("billing_portal", ["configurations", rest @ ..]) => self.portal_configurations_route(verb, rest, p),
-            ("billing_portal", ["sessions", rest @ ..]) => self.portal_sessions_route(verb, rest, p),
+            ("billing_portal", ["configurations", rest @ ..]) => {
+                self.portal_configurations_route(verb, rest, p)
+            }
+            ("billing_portal", ["sessions", rest @ ..]) => {
+                self.portal_sessions_route(verb, rest, p)
+            }
             ("coupons", rest) => self.coupons_route(verb, rest, p),
             ("promotion_codes", rest) => self.promotion_codes_route(verb, rest, p),
             ("events", rest) => self.events_route(verb, rest, p),
@@ -156,8 +201,12 @@ fn replay(kept: &Kept, asked: &str, key: &str) -> Outcome<ApiResponse> {
         )));
     }
     let mut answer = kept.answer.clone();
-    answer.headers.push(("idempotent-replayed".into(), "true".into()));
-    answer.headers.push(("original-request".into(), kept.request_id.clone()));
+    answer
+        .headers
+        .push(("idempotent-replayed".into(), "true".into()));
+    answer
+        .headers
+        .push(("original-request".into(), kept.request_id.clone()));
     Ok(answer)
 }
 
@@ -167,7 +216,10 @@ fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
             keys.sort();
-            let inner: Vec<String> = keys.iter().map(|key| format!("{key:?}:{}", canonical(&map[*key]))).collect();
+            let inner: Vec<String> = keys
+                .iter()
+                .map(|key| format!("{key:?}:{}", canonical(&map[*key])))
+                .collect();
             format!("{{{}}}", inner.join(","))
         }
         other => other.to_string(),

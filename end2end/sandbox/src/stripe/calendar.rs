@@ -52,21 +52,30 @@ pub(super) fn add_months(anchor: i64, months: i64) -> i64 {
         return anchor;
     };
     let total = i64::from(from.year()) * 12 + i64::from(u8::from(from.month())) - 1 + months;
-    let (Ok(year), Ok(number)) = (i32::try_from(total.div_euclid(12)), u8::try_from(total.rem_euclid(12) + 1)) else {
+    let (Ok(year), Ok(number)) = (
+        i32::try_from(total.div_euclid(12)),
+        u8::try_from(total.rem_euclid(12) + 1),
+    ) else {
         return anchor;
     };
     let Ok(month) = Month::try_from(number) else {
         return anchor;
     };
     let day = from.day().min(month.length(year));
-    Date::from_calendar_date(year, month, day).map_or(anchor, |date| from.replace_date(date).unix_timestamp())
+    Date::from_calendar_date(year, month, day)
+        .map_or(anchor, |date| from.replace_date(date).unix_timestamp())
 }
 
 /// The first boundary after `start` of periods counted from `anchor`.
 pub(super) fn period_end(anchor: i64, interval: Interval, count: i64, start: i64) -> i64 {
     let count = count.max(1);
     let Some(months) = interval.months() else {
-        let step = count * if interval == Interval::Week { 7 * DAY } else { DAY };
+        let step = count
+            * if interval == Interval::Week {
+                7 * DAY
+            } else {
+                DAY
+            };
         return anchor + ((start - anchor).div_euclid(step) + 1) * step;
     };
     let step = months * count;
@@ -110,7 +119,10 @@ mod tests {
         assert_eq!(feb, at(datetime!(2026-02-28 10:00 UTC)));
         let mar = period_end(anchor, Interval::Month, 1, feb);
         assert_eq!(mar, at(datetime!(2026-03-31 10:00 UTC)));
-        assert_eq!(period_end(anchor, Interval::Month, 1, mar), at(datetime!(2026-04-30 10:00 UTC)));
+        assert_eq!(
+            period_end(anchor, Interval::Month, 1, mar),
+            at(datetime!(2026-04-30 10:00 UTC))
+        );
     }
 
     #[test]
@@ -118,7 +130,12 @@ mod tests {
         let anchor = at(datetime!(2028-02-29 00:00 UTC));
         let next = period_end(anchor, Interval::Year, 1, anchor);
         assert_eq!(next, at(datetime!(2029-02-28 00:00 UTC)));
-        let far = period_end(anchor, Interval::Year, 1, at(datetime!(2031-12-31 00:00 UTC)));
+        let far = period_end(
+            anchor,
+            Interval::Year,
+            1,
+            at(datetime!(2031-12-31 00:00 UTC)),
+        );
         assert_eq!(far, at(datetime!(2032-02-29 00:00 UTC)));
     }
 

@@ -32,23 +32,53 @@ struct Card {
     token: &'static str,
 }
 
-const fn card(kind: CardKind, name: &'static str, number: &'static str, token: &'static str) -> Card {
-    Card { kind, name, number, token }
+const fn card(
+    kind: CardKind,
+    name: &'static str,
+    number: &'static str,
+    token: &'static str,
+) -> Card {
+    Card {
+        kind,
+        name,
+        number,
+        token,
+    }
 }
 
 const CARDS: [Card; 13] = [
     card(CardKind::Visa, "visa", "4242424242424242", "pm_card_visa"),
-    card(CardKind::Mastercard, "mastercard", "5555555555554444", "pm_card_mastercard"),
+    card(
+        CardKind::Mastercard,
+        "mastercard",
+        "5555555555554444",
+        "pm_card_mastercard",
+    ),
     card(CardKind::Amex, "amex", "378282246310005", "pm_card_amex"),
-    card(CardKind::Declined, "declined", "4000000000000002", "pm_card_visa_chargeDeclined"),
+    card(
+        CardKind::Declined,
+        "declined",
+        "4000000000000002",
+        "pm_card_visa_chargeDeclined",
+    ),
     card(
         CardKind::InsufficientFunds,
         "insufficient_funds",
         "4000000000009995",
         "pm_card_visa_chargeDeclinedInsufficientFunds",
     ),
-    card(CardKind::Expired, "expired", "4000000000000069", "pm_card_chargeDeclinedExpiredCard"),
-    card(CardKind::WrongCvc, "incorrect_cvc", "4000000000000127", "pm_card_chargeDeclinedIncorrectCvc"),
+    card(
+        CardKind::Expired,
+        "expired",
+        "4000000000000069",
+        "pm_card_chargeDeclinedExpiredCard",
+    ),
+    card(
+        CardKind::WrongCvc,
+        "incorrect_cvc",
+        "4000000000000127",
+        "pm_card_chargeDeclinedIncorrectCvc",
+    ),
     card(
         CardKind::ProcessingError,
         "processing_error",
@@ -67,14 +97,24 @@ const CARDS: [Card; 13] = [
         "4000002760003184",
         "pm_card_authenticationRequired",
     ),
-    card(CardKind::AttachThenFail, "attach_then_fail", "4000000000000341", "pm_card_chargeCustomerFail"),
+    card(
+        CardKind::AttachThenFail,
+        "attach_then_fail",
+        "4000000000000341",
+        "pm_card_chargeCustomerFail",
+    ),
     card(
         CardKind::AuthenticateThenFail,
         "authenticate_then_fail",
         "4000008260003178",
         "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
     ),
-    card(CardKind::Disputed, "disputed", "4000000000000259", "pm_card_createDispute"),
+    card(
+        CardKind::Disputed,
+        "disputed",
+        "4000000000000259",
+        "pm_card_createDispute",
+    ),
 ];
 
 /// What a card answers to a charge.
@@ -88,21 +128,26 @@ pub(super) enum Answer {
 
 /// Why a typed card cannot even be tried.
 pub(super) const BAD_NUMBER: &str = "Your card number is invalid.";
-pub(super) const UNKNOWN_NUMBER: &str =
-    "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.";
+pub(super) const UNKNOWN_NUMBER: &str = "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.";
 pub(super) const BAD_EXPIRY: &str = "Your card's expiration date is incomplete or in the past.";
 pub(super) const BAD_CVC: &str = "Your card's security code is incomplete.";
 pub(super) const NOT_AUTHENTICATED: &str = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
 
 impl CardKind {
     fn card(self) -> &'static Card {
-        CARDS.iter().find(|card| card.kind == self).unwrap_or(&CARDS[0])
+        CARDS
+            .iter()
+            .find(|card| card.kind == self)
+            .unwrap_or(&CARDS[0])
     }
 
     /// The kind of the world page and the control API: `visa`, `declined`, `authenticate_always`, …
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        CARDS.iter().find(|card| card.name == name).map(|card| card.kind)
+        CARDS
+            .iter()
+            .find(|card| card.name == name)
+            .map(|card| card.kind)
     }
 
     #[must_use]
@@ -121,12 +166,18 @@ impl CardKind {
     }
 
     pub(super) fn from_number(number: &str) -> Option<Self> {
-        CARDS.iter().find(|card| card.number == number).map(|card| card.kind)
+        CARDS
+            .iter()
+            .find(|card| card.number == number)
+            .map(|card| card.kind)
     }
 
     /// Stripe's ready-made payment methods, `pm_card_visa` and so on.
     pub(super) fn from_token(token: &str) -> Option<Self> {
-        CARDS.iter().find(|card| card.token == token).map(|card| card.kind)
+        CARDS
+            .iter()
+            .find(|card| card.token == token)
+            .map(|card| card.kind)
     }
 
     pub(super) fn brand(self) -> &'static str {
@@ -145,35 +196,56 @@ impl CardKind {
     /// May the card be saved to a customer? Cards that decline at the bank's check do not attach.
     pub(super) fn attaches(self) -> Result<(), Decline> {
         match self {
-            Self::Declined | Self::InsufficientFunds | Self::Expired | Self::WrongCvc | Self::ProcessingError => {
-                match self.charge(true, true) {
-                    Answer::Declined(decline) => Err(decline),
-                    Answer::Paid | Answer::Authenticate => Ok(()),
-                }
-            }
+            Self::Declined
+            | Self::InsufficientFunds
+            | Self::Expired
+            | Self::WrongCvc
+            | Self::ProcessingError => match self.charge(true, true) {
+                Answer::Declined(decline) => Err(decline),
+                Answer::Paid | Answer::Authenticate => Ok(()),
+            },
             _ => Ok(()),
         }
     }
 
     /// Must a person authenticate when the card is entered?
     pub(super) fn asks_at_setup(self) -> bool {
-        matches!(self, Self::AuthenticateOnce | Self::AuthenticateAlways | Self::AuthenticateThenFail)
+        matches!(
+            self,
+            Self::AuthenticateOnce | Self::AuthenticateAlways | Self::AuthenticateThenFail
+        )
     }
 
     /// The answer to a charge: `authenticated` now by the person, or `set_up` by an earlier authentication.
     pub(super) fn charge(self, authenticated: bool, set_up: bool) -> Answer {
-        let decline = |code, decline_code, message| Answer::Declined(Decline { code, decline_code, message });
+        let decline = |code, decline_code, message| {
+            Answer::Declined(Decline {
+                code,
+                decline_code,
+                message,
+            })
+        };
         let funds = || {
-            decline("card_declined", Some("insufficient_funds"), "Your card has insufficient funds.")
+            decline(
+                "card_declined",
+                Some("insufficient_funds"),
+                "Your card has insufficient funds.",
+            )
         };
         match self {
             Self::Visa | Self::Mastercard | Self::Amex | Self::Disputed => Answer::Paid,
-            Self::Declined | Self::AttachThenFail => {
-                decline("card_declined", Some("generic_decline"), "Your card was declined.")
-            }
+            Self::Declined | Self::AttachThenFail => decline(
+                "card_declined",
+                Some("generic_decline"),
+                "Your card was declined.",
+            ),
             Self::InsufficientFunds => funds(),
             Self::Expired => decline("expired_card", None, "Your card has expired."),
-            Self::WrongCvc => decline("incorrect_cvc", None, "Your card's security code is incorrect."),
+            Self::WrongCvc => decline(
+                "incorrect_cvc",
+                None,
+                "Your card's security code is incorrect.",
+            ),
             Self::ProcessingError => decline(
                 "processing_error",
                 None,
@@ -182,7 +254,9 @@ impl CardKind {
             Self::AuthenticateOnce if authenticated || set_up => Answer::Paid,
             Self::AuthenticateAlways if authenticated => Answer::Paid,
             Self::AuthenticateThenFail if authenticated || set_up => funds(),
-            Self::AuthenticateOnce | Self::AuthenticateAlways | Self::AuthenticateThenFail => Answer::Authenticate,
+            Self::AuthenticateOnce | Self::AuthenticateAlways | Self::AuthenticateThenFail => {
+                Answer::Authenticate
+            }
         }
     }
 }
@@ -196,24 +270,40 @@ pub(super) struct TypedCard {
 }
 
 /// Reads number, `MM / YY` and security code; `today` is (year, month).
-pub(super) fn read(number: &str, exp: &str, cvc: &str, today: (i64, i64)) -> Result<TypedCard, &'static str> {
-    let digits: String = number.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+pub(super) fn read(
+    number: &str,
+    exp: &str,
+    cvc: &str,
+    today: (i64, i64),
+) -> Result<TypedCard, &'static str> {
+    let digits: String = number
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .collect();
     if digits.len() < 13 || !digits.bytes().all(|byte| byte.is_ascii_digit()) || !luhn(&digits) {
         return Err(BAD_NUMBER);
     }
     let exp: String = exp.chars().filter(|c| !c.is_whitespace()).collect();
-    let (month, year) = exp.split_once(['/', '-']).or_else(|| exp.split_at_checked(2)).ok_or(BAD_EXPIRY)?;
+    let (month, year) = exp
+        .split_once(['/', '-'])
+        .or_else(|| exp.split_at_checked(2))
+        .ok_or(BAD_EXPIRY)?;
     let month: i64 = month.parse().map_err(|_| BAD_EXPIRY)?;
     let year: i64 = year.parse().map_err(|_| BAD_EXPIRY)?;
     let year = if year < 100 { 2000 + year } else { year };
     if !(1..=12).contains(&month) || (year, month) < today || year > today.0 + 50 {
         return Err(BAD_EXPIRY);
     }
-    if !(3..=4).contains(&cvc.trim().len()) || !cvc.trim().bytes().all(|byte| byte.is_ascii_digit()) {
+    if !(3..=4).contains(&cvc.trim().len()) || !cvc.trim().bytes().all(|byte| byte.is_ascii_digit())
+    {
         return Err(BAD_CVC);
     }
     let kind = CardKind::from_number(&digits).ok_or(UNKNOWN_NUMBER)?;
-    Ok(TypedCard { kind, exp_month: month, exp_year: year })
+    Ok(TypedCard {
+        kind,
+        exp_month: month,
+        exp_year: year,
+    })
 }
 
 fn luhn(digits: &str) -> bool {
@@ -246,11 +336,17 @@ mod tests {
         }
         let read = |number, exp, cvc| read(number, exp, cvc, (2026, 11)).map(|typed| typed.kind);
         assert_eq!(read("4242 4242 4242 4241", "12/34", "123"), Err(BAD_NUMBER));
-        assert_eq!(read("4111 1111 1111 1111", "12/34", "123"), Err(UNKNOWN_NUMBER));
+        assert_eq!(
+            read("4111 1111 1111 1111", "12/34", "123"),
+            Err(UNKNOWN_NUMBER)
+        );
         assert_eq!(read("4242424242424242", "10/26", "123"), Err(BAD_EXPIRY));
         assert_eq!(read("4242424242424242", "13/30", "123"), Err(BAD_EXPIRY));
         assert_eq!(read("4242424242424242", "", "123"), Err(BAD_EXPIRY));
         assert_eq!(read("4242424242424242", "1130", "12"), Err(BAD_CVC));
-        assert_eq!(read("4242-4242-4242-4242", "1126", "123"), Ok(CardKind::Visa));
+        assert_eq!(
+            read("4242-4242-4242-4242", "1126", "123"),
+            Ok(CardKind::Visa)
+        );
     }
 }

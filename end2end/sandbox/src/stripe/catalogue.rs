@@ -40,7 +40,12 @@ impl Stripe {
             .ok_or_else(|| Refusal::not_found("product", id))
     }
 
-    pub(super) fn products_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn products_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_product(p).map(Some),
             ("GET", []) => {
@@ -71,20 +76,30 @@ impl Stripe {
                     ));
                 }
                 self.delete_product(id);
-                Ok(Some(json!({ "id": id, "object": "product", "deleted": true })))
+                Ok(Some(
+                    json!({ "id": id, "object": "product", "deleted": true }),
+                ))
             }
             _ => Ok(None),
         }
     }
 
     fn create_product(&mut self, p: &Params<'_>) -> Outcome {
-        let known: Vec<&str> = FIELDS.iter().copied().chain(["id", "type", "default_price_data"]).collect();
+        let known: Vec<&str> = FIELDS
+            .iter()
+            .copied()
+            .chain(["id", "type", "default_price_data"])
+            .collect();
         p.only(&known)?;
         let name = p.need("name")?.to_owned();
         p.choice("type", &["service", "good"])?;
         let id = match p.filled("id")? {
             Some(id) if self.products.has(id) => {
-                return Err(Refusal::coded("resource_already_exists", format!("Product already exists: {id}")).at("id"));
+                return Err(Refusal::coded(
+                    "resource_already_exists",
+                    format!("Product already exists: {id}"),
+                )
+                .at("id"));
             }
             Some(id) => id.to_owned(),
             None => self.ids.short("prod_"),
@@ -93,7 +108,14 @@ impl Stripe {
         fill(&mut product, p)?;
         let price = match p.hash("default_price_data")? {
             Some(data) => {
-                data.only(&["currency", "unit_amount", "unit_amount_decimal", "recurring", "tax_behavior", "metadata"])?;
+                data.only(&[
+                    "currency",
+                    "unit_amount",
+                    "unit_amount_decimal",
+                    "recurring",
+                    "tax_behavior",
+                    "metadata",
+                ])?;
                 Some(self.read_price(&data, &product.id)?)
             }
             None => None,
@@ -106,7 +128,11 @@ impl Stripe {
             let price = self.put_price(price);
             self.change_product(&id, |product| product.default_price = Some(price));
         }
-        Ok(self.products.get(&id).map(render_product).unwrap_or_default())
+        Ok(self
+            .products
+            .get(&id)
+            .map(render_product)
+            .unwrap_or_default())
     }
 
     pub(super) fn blank_product(&self, id: String, name: String) -> Product {
@@ -152,7 +178,11 @@ impl Stripe {
             draft.default_price = (!price.is_empty()).then(|| price.to_owned());
         }
         self.change_product(id, |product| *product = draft);
-        Ok(self.products.get(id).map(render_product).unwrap_or_default())
+        Ok(self
+            .products
+            .get(id)
+            .map(render_product)
+            .unwrap_or_default())
     }
 
     /// Changes a product; tells it by `product.updated` when something differs.
@@ -207,7 +237,10 @@ fn fill(product: &mut Product, p: &Params<'_>) -> Outcome<()> {
             features.push(feature.need("name")?.to_owned());
         }
         if features.len() > 15 {
-            return Err(Refusal::param("marketing_features", "You can have at most 15 marketing features."));
+            return Err(Refusal::param(
+                "marketing_features",
+                "You can have at most 15 marketing features.",
+            ));
         }
         product.features = features;
     }
@@ -218,7 +251,11 @@ pub(super) fn render_product(product: &Product) -> Value {
     if product.deleted {
         return json!({ "id": product.id, "object": "product", "deleted": true });
     }
-    let features: Vec<Value> = product.features.iter().map(|name| json!({ "name": name })).collect();
+    let features: Vec<Value> = product
+        .features
+        .iter()
+        .map(|name| json!({ "name": name }))
+        .collect();
     json!({
         "id": product.id,
         "object": "product",

@@ -36,12 +36,19 @@ impl Stripe {
     /// An existing customer named by a listing's filter.
     pub(super) fn customer_filter<'a>(&self, p: &Params<'a>) -> Outcome<Option<&'a str>> {
         match p.filled("customer")? {
-            Some(id) if !self.customers.has(id) => Err(Refusal::no_such("customer", id, "customer")),
+            Some(id) if !self.customers.has(id) => {
+                Err(Refusal::no_such("customer", id, "customer"))
+            }
             other => Ok(other),
         }
     }
 
-    pub(super) fn customers_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn customers_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_customer(p).map(Some),
             ("GET", []) => {
@@ -55,7 +62,10 @@ impl Stripe {
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                let customer = self.customers.get(id).ok_or_else(|| Refusal::not_found("customer", id))?;
+                let customer = self
+                    .customers
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("customer", id))?;
                 Ok(Some(render_customer(customer)))
             }
             ("POST", [id]) => self.update_customer(id, p).map(Some),
@@ -67,11 +77,15 @@ impl Stripe {
             }
             ("GET", [id, "payment_methods"]) => {
                 self.live_customer(id)?;
-                self.list_methods(Some(id), p, &format!("/v1/customers/{id}/payment_methods")).map(Some)
+                self.list_methods(Some(id), p, &format!("/v1/customers/{id}/payment_methods"))
+                    .map(Some)
             }
             ("GET", [id, "payment_methods", method]) => {
                 p.only(&[])?;
-                let method = self.methods.get(method).filter(|row| row.customer.as_deref() == Some(id));
+                let method = self
+                    .methods
+                    .get(method)
+                    .filter(|row| row.customer.as_deref() == Some(id));
                 Ok(method.map(Self::render_method))
             }
             _ => Ok(None),
@@ -86,12 +100,22 @@ impl Stripe {
     }
 
     /// A customer with nothing but an e-mail and a name, and its event.
-    pub(super) fn new_customer(&mut self, email: Option<String>, name: Option<String>, metadata: Metadata) -> String {
+    pub(super) fn new_customer(
+        &mut self,
+        email: Option<String>,
+        name: Option<String>,
+        metadata: Metadata,
+    ) -> String {
         let customer = self.blank_customer(email, name, metadata);
         self.put_customer(customer)
     }
 
-    fn blank_customer(&mut self, email: Option<String>, name: Option<String>, metadata: Metadata) -> Customer {
+    fn blank_customer(
+        &mut self,
+        email: Option<String>,
+        name: Option<String>,
+        metadata: Metadata,
+    ) -> Customer {
         Customer {
             id: self.ids.short("cus_"),
             created: self.stamp(),
@@ -141,10 +165,16 @@ impl Stripe {
         if let Some(method) = method {
             let method = self.attach(&method, &id)?;
             if default.is_some() {
-                self.change_customer(&id, |customer| customer.default_payment_method = Some(method));
+                self.change_customer(&id, |customer| {
+                    customer.default_payment_method = Some(method)
+                });
             }
         }
-        Ok(self.customers.get(&id).map(render_customer).unwrap_or_default())
+        Ok(self
+            .customers
+            .get(&id)
+            .map(render_customer)
+            .unwrap_or_default())
     }
 
     fn update_customer(&mut self, id: &str, p: &Params<'_>) -> Outcome {
@@ -153,14 +183,25 @@ impl Stripe {
         fill(&mut draft, p)?;
         if let Some(default) = default_method(p)? {
             if let Some(method) = &default
-                && self.methods.get(method).is_none_or(|row| row.customer.as_deref() != Some(id))
+                && self
+                    .methods
+                    .get(method)
+                    .is_none_or(|row| row.customer.as_deref() != Some(id))
             {
-                return Err(Refusal::no_such("PaymentMethod", method, "invoice_settings[default_payment_method]"));
+                return Err(Refusal::no_such(
+                    "PaymentMethod",
+                    method,
+                    "invoice_settings[default_payment_method]",
+                ));
             }
             draft.default_payment_method = default;
         }
         self.change_customer(id, |customer| *customer = draft);
-        Ok(self.customers.get(id).map(render_customer).unwrap_or_default())
+        Ok(self
+            .customers
+            .get(id)
+            .map(render_customer)
+            .unwrap_or_default())
     }
 
     /// Changes a customer; tells it by `customer.updated` when something differs.
@@ -176,7 +217,11 @@ impl Stripe {
 
     /// Deletes a customer: its subscriptions end at once, its cards go.
     pub fn delete_customer(&mut self, id: &str) {
-        if self.customers.get(id).is_none_or(|customer| customer.deleted) {
+        if self
+            .customers
+            .get(id)
+            .is_none_or(|customer| customer.deleted)
+        {
             return;
         }
         for subscription in self.subscriptions.ids_of(id) {
@@ -203,7 +248,8 @@ fn fill(customer: &mut Customer, p: &Params<'_>) -> Outcome<()> {
     if let Some(email) = &customer.email
         && !email.contains('@')
     {
-        let mut refusal = Refusal::coded("email_invalid", format!("Invalid email address: {email}"));
+        let mut refusal =
+            Refusal::coded("email_invalid", format!("Invalid email address: {email}"));
         refusal.param = Some("email".into());
         return Err(refusal);
     }
@@ -214,7 +260,11 @@ fn fill(customer: &mut Customer, p: &Params<'_>) -> Outcome<()> {
         customer.tax_exempt = exempt;
     }
     if p.has("preferred_locales") {
-        customer.locales = p.texts("preferred_locales")?.into_iter().map(str::to_owned).collect();
+        customer.locales = p
+            .texts("preferred_locales")?
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
     }
     if p.has("address") {
         customer.address = address(p)?;

@@ -92,12 +92,23 @@ impl Stripe {
         let id = self.ids.short("prod_");
         let mut product = self.blank_product(id.clone(), plan.name.to_owned());
         product.description = Some(plan.description.to_owned());
-        product.features = plan.features.iter().map(|text| (*text).to_owned()).collect();
+        product.features = plan
+            .features
+            .iter()
+            .map(|text| (*text).to_owned())
+            .collect();
         product.unit_label = plan.unit.map(str::to_owned);
-        product.metadata = plan.metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        product.metadata = plan
+            .metadata
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         self.put_product(product);
         let mut first = None;
-        for (amount, interval) in [(plan.monthly, Interval::Month), (plan.yearly, Interval::Year)] {
+        for (amount, interval) in [
+            (plan.monthly, Interval::Month),
+            (plan.yearly, Interval::Year),
+        ] {
             let price = self.plain_price(&id, amount, interval);
             let price = self.put_price(price);
             first.get_or_insert(price);
@@ -112,7 +123,11 @@ impl Stripe {
             active: true,
             currency: "eur".into(),
             unit_amount: amount,
-            recurring: Some(Recurring { interval, count: 1, trial_days: None }),
+            recurring: Some(Recurring {
+                interval,
+                count: 1,
+                trial_days: None,
+            }),
             lookup_key: None,
             nickname: None,
             metadata: Metadata::new(),

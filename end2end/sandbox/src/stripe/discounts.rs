@@ -34,7 +34,11 @@ fn share(amount: i64, hundredths: i32) -> i64 {
 
 impl Stripe {
     /// A discount from a coupon or promotion code. A `once` coupon has `end == start` in our books.
-    pub(super) fn new_discount(&mut self, coupon: &str, promotion_code: Option<&str>) -> Option<Discount> {
+    pub(super) fn new_discount(
+        &mut self,
+        coupon: &str,
+        promotion_code: Option<&str>,
+    ) -> Option<Discount> {
         let now = self.stamp();
         let id = self.ids.long("di_");
         let row = self.coupons.get_mut(coupon)?;
@@ -60,18 +64,28 @@ impl Stripe {
     pub(super) fn coupon_valid(&self, coupon: &Coupon) -> bool {
         !coupon.deleted
             && coupon.redeem_by.is_none_or(|by| self.stamp() < by)
-            && coupon.max_redemptions.is_none_or(|most| coupon.redeemed < most)
+            && coupon
+                .max_redemptions
+                .is_none_or(|most| coupon.redeemed < most)
     }
 
     pub(super) fn code_active(&self, code: &PromotionCode) -> bool {
         code.active
             && code.expires_at.is_none_or(|at| self.stamp() < at)
             && code.max_redemptions.is_none_or(|most| code.redeemed < most)
-            && self.coupons.get(&code.coupon).is_some_and(|coupon| self.coupon_valid(coupon))
+            && self
+                .coupons
+                .get(&code.coupon)
+                .is_some_and(|coupon| self.coupon_valid(coupon))
     }
 
     /// Writes what the discounts take off each line.
-    pub(super) fn discount_lines(&self, lines: &mut [Line], discounts: &[Discount], currency: &str) {
+    pub(super) fn discount_lines(
+        &self,
+        lines: &mut [Line],
+        discounts: &[Discount],
+        currency: &str,
+    ) {
         for discount in discounts {
             let Some(coupon) = self.coupons.get(&discount.coupon) else {
                 continue;
@@ -99,7 +113,11 @@ impl Stripe {
         }
     }
 
-    pub(super) fn render_discount(discount: &Discount, customer: &str, subscription: Option<&str>) -> Value {
+    pub(super) fn render_discount(
+        discount: &Discount,
+        customer: &str,
+        subscription: Option<&str>,
+    ) -> Value {
         json!({
             "id": discount.id,
             "object": "discount",
@@ -117,24 +135,37 @@ impl Stripe {
         })
     }
 
-    pub(super) fn coupons_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn coupons_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_coupon(p).map(Some),
             ("GET", []) => {
                 pagination::only_filters(p, &[])?;
-                let (rows, more) = pagination::page(&self.coupons, None, "coupon", p, |row| !row.deleted)?;
-                let data = rows.into_iter().map(|row| self.render_coupon(row)).collect();
+                let (rows, more) =
+                    pagination::page(&self.coupons, None, "coupon", p, |row| !row.deleted)?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_coupon(row))
+                    .collect();
                 Ok(Some(pagination::list(data, more, "/v1/coupons")))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
                 let row = self.coupons.get(id).filter(|row| !row.deleted);
-                Ok(Some(self.render_coupon(row.ok_or_else(|| Refusal::not_found("coupon", id))?)))
+                Ok(Some(self.render_coupon(
+                    row.ok_or_else(|| Refusal::not_found("coupon", id))?,
+                )))
             }
             ("DELETE", [id]) => {
                 let row = self.coupons.get_mut(id).filter(|row| !row.deleted);
                 row.ok_or_else(|| Refusal::not_found("coupon", id))?.deleted = true;
-                Ok(Some(json!({ "id": id, "object": "coupon", "deleted": true })))
+                Ok(Some(
+                    json!({ "id": id, "object": "coupon", "deleted": true }),
+                ))
             }
             _ => Ok(None),
         }
@@ -156,13 +187,17 @@ impl Stripe {
         let percent_off = p.filled("percent_off")?.map(hundredths).transpose()?;
         let amount_off = p.int("amount_off")?;
         if percent_off.is_some() == amount_off.is_some() {
-            return Err(Refusal::invalid("You must pass exactly one of percent_off or amount_off."));
+            return Err(Refusal::invalid(
+                "You must pass exactly one of percent_off or amount_off.",
+            ));
         }
         let currency = p.owned("currency")?;
         if amount_off.is_some() && currency.is_none() {
             return Err(Refusal::missing("currency"));
         }
-        let duration = p.choice("duration", &["once", "repeating", "forever"])?.unwrap_or("once");
+        let duration = p
+            .choice("duration", &["once", "repeating", "forever"])?
+            .unwrap_or("once");
         let months = p.int("duration_in_months")?;
         if (duration == "repeating") != months.is_some() {
             return Err(Refusal::param(
@@ -172,7 +207,9 @@ impl Stripe {
         }
         let id = p.owned("id")?.unwrap_or_else(|| self.ids.prefix());
         if self.coupons.has(&id) {
-            return Err(Refusal::coded("resource_already_exists", "Coupon already exists.").at("id"));
+            return Err(
+                Refusal::coded("resource_already_exists", "Coupon already exists.").at("id"),
+            );
         }
         let coupon = Coupon {
             created: self.stamp(),
@@ -215,38 +252,64 @@ impl Stripe {
         })
     }
 
-    pub(super) fn promotion_codes_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn promotion_codes_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_code(p).map(Some),
             ("GET", []) => {
                 pagination::only_filters(p, &["active", "code", "coupon"])?;
-                let (active, code, coupon) = (p.flag("active")?, p.filled("code")?, p.filled("coupon")?);
-                let (rows, more) = pagination::page(&self.promotion_codes, coupon, "promotion code", p, |row| {
-                    active.is_none_or(|active| self.code_active(row) == active)
-                        && code.is_none_or(|code| row.code.eq_ignore_ascii_case(code))
-                })?;
+                let (active, code, coupon) =
+                    (p.flag("active")?, p.filled("code")?, p.filled("coupon")?);
+                let (rows, more) =
+                    pagination::page(&self.promotion_codes, coupon, "promotion code", p, |row| {
+                        active.is_none_or(|active| self.code_active(row) == active)
+                            && code.is_none_or(|code| row.code.eq_ignore_ascii_case(code))
+                    })?;
                 let data = rows.into_iter().map(|row| self.render_code(row)).collect();
                 Ok(Some(pagination::list(data, more, "/v1/promotion_codes")))
             }
             ("GET", [id]) => {
-                let row = self.promotion_codes.get(id).ok_or_else(|| Refusal::not_found("promotion code", id))?;
+                let row = self
+                    .promotion_codes
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("promotion code", id))?;
                 Ok(Some(self.render_code(row)))
             }
             ("POST", [id]) => {
                 p.only(&["active", "metadata"])?;
                 let active = p.flag("active")?;
-                let row = self.promotion_codes.get_mut(id).ok_or_else(|| Refusal::not_found("promotion code", id))?;
+                let row = self
+                    .promotion_codes
+                    .get_mut(id)
+                    .ok_or_else(|| Refusal::not_found("promotion code", id))?;
                 p.merge_metadata(&mut row.metadata)?;
                 row.active = active.unwrap_or(row.active);
-                Ok(self.promotion_codes.get(id).map(|row| self.render_code(row)))
+                Ok(self
+                    .promotion_codes
+                    .get(id)
+                    .map(|row| self.render_code(row)))
             }
             _ => Ok(None),
         }
     }
 
     fn create_code(&mut self, p: &Params<'_>) -> Outcome {
-        p.only(&["promotion", "code", "active", "customer", "expires_at", "max_redemptions", "metadata"])?;
-        let promotion = p.hash("promotion")?.ok_or_else(|| Refusal::missing("promotion"))?;
+        p.only(&[
+            "promotion",
+            "code",
+            "active",
+            "customer",
+            "expires_at",
+            "max_redemptions",
+            "metadata",
+        ])?;
+        let promotion = p
+            .hash("promotion")?
+            .ok_or_else(|| Refusal::missing("promotion"))?;
         promotion.only(&["type", "coupon"])?;
         promotion.choice("type", &["coupon"])?;
         let coupon = promotion.need("coupon")?;
@@ -257,8 +320,15 @@ impl Stripe {
             Some(code) => code,
             None => self.ids.prefix(),
         };
-        if self.promotion_codes.iter().any(|row| self.code_active(row) && row.code.eq_ignore_ascii_case(&code)) {
-            return Err(Refusal::param("code", format!("An active promotion code with `code: {code}` already exists.")));
+        if self
+            .promotion_codes
+            .iter()
+            .any(|row| self.code_active(row) && row.code.eq_ignore_ascii_case(&code))
+        {
+            return Err(Refusal::param(
+                "code",
+                format!("An active promotion code with `code: {code}` already exists."),
+            ));
         }
         let customer = match p.filled("customer")? {
             Some(id) => Some(self.customer(id, "customer")?.id.clone()),
@@ -308,13 +378,22 @@ impl Stripe {
 
 /// `25.5` as 2550; at most two decimals, above 0 and up to 100.
 fn hundredths(text: &str) -> Outcome<i32> {
-    let bad = || Refusal::param("percent_off", "Invalid percent_off: must be above 0 and at most 100.");
+    let bad = || {
+        Refusal::param(
+            "percent_off",
+            "Invalid percent_off: must be above 0 and at most 100.",
+        )
+    };
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > 2 {
         return Err(bad());
     }
     let number: i32 = format!("{whole}{part:0<2}").parse().map_err(|_| bad())?;
-    if (1..=10_000).contains(&number) { Ok(number) } else { Err(bad()) }
+    if (1..=10_000).contains(&number) {
+        Ok(number)
+    } else {
+        Err(bad())
+    }
 }
 
 #[cfg(test)]
@@ -325,7 +404,9 @@ mod tests {
     fn percents_are_exact_and_shares_round_half_away() {
         assert_eq!(hundredths("25.5").ok(), Some(2550));
         assert_eq!(hundredths("100").ok(), Some(10_000));
-        assert!(hundredths("100.01").is_err() && hundredths("0").is_err() && hundredths("x").is_err());
+        assert!(
+            hundredths("100.01").is_err() && hundredths("0").is_err() && hundredths("x").is_err()
+        );
         assert_eq!(share(2900, 2550), 740);
         assert_eq!(share(1, 5000), 1);
         assert_eq!(share(-1, 5000), -1);

@@ -18,7 +18,12 @@ pub(super) struct Refusal {
 pub(super) type Outcome<T = Value> = Result<T, Box<Refusal>>;
 
 impl Refusal {
-    fn of(status: u16, kind: &'static str, code: Option<&'static str>, message: String) -> Box<Self> {
+    fn of(
+        status: u16,
+        kind: &'static str,
+        code: Option<&'static str>,
+        message: String,
+    ) -> Box<Self> {
         Box::new(Self {
             status,
             kind,
@@ -46,12 +51,20 @@ impl Refusal {
 
     pub fn missing(param: impl Into<String>) -> Box<Self> {
         let param = param.into();
-        Self::coded("parameter_missing", format!("Missing required param: {param}.")).at(param)
+        Self::coded(
+            "parameter_missing",
+            format!("Missing required param: {param}."),
+        )
+        .at(param)
     }
 
     pub fn unknown(param: impl Into<String>) -> Box<Self> {
         let param = param.into();
-        Self::coded("parameter_unknown", format!("Received unknown parameter: {param}")).at(param)
+        Self::coded(
+            "parameter_unknown",
+            format!("Received unknown parameter: {param}"),
+        )
+        .at(param)
     }
 
     /// 404 for the object a path names.
@@ -71,7 +84,9 @@ impl Refusal {
             404,
             "invalid_request_error",
             None,
-            format!("Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/."),
+            format!(
+                "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
+            ),
         )
     }
 
@@ -110,7 +125,11 @@ impl Refusal {
         });
         if let Some(code) = self.code {
             error["code"] = code.into();
-            error["doc_url"] = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into();
+            error["doc_url"] = format!(
+                "https://stripe.com/docs/error-codes/{}",
+                code.replace('_', "-")
+            )
+            .into();
         }
         if let Some(code) = self.decline_code {
             error["decline_code"] = code.into();

@@ -41,12 +41,15 @@ pub(super) struct EventLog {
 
 impl EventLog {
     pub fn push(&mut self, event: Event) {
-        self.places.insert(event.id.clone(), self.first + self.events.len());
+        self.places
+            .insert(event.id.clone(), self.first + self.events.len());
         self.events.push_back(event);
     }
 
     pub fn get(&self, id: &str) -> Option<&Event> {
-        self.places.get(id).and_then(|place| self.events.get(place.checked_sub(self.first)?))
+        self.places
+            .get(id)
+            .and_then(|place| self.events.get(place.checked_sub(self.first)?))
     }
 
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Event> {
@@ -66,7 +69,11 @@ impl EventLog {
     /// Forgets events made before `since`; answers them.
     fn forget_before(&mut self, since: i64) -> Vec<Event> {
         let mut gone = Vec::new();
-        while self.events.front().is_some_and(|event| event.created < since) {
+        while self
+            .events
+            .front()
+            .is_some_and(|event| event.created < since)
+        {
             if let Some(event) = self.events.pop_front() {
                 self.places.remove(&event.id);
                 self.first += 1;
@@ -128,7 +135,11 @@ impl Stripe {
         let text = |name: &str| object[name].as_str().map(str::to_owned);
         let id = self.ids.long("evt_");
         let own = text("id").unwrap_or_default();
-        let customer = if own.starts_with("cus_") { Some(own.clone()) } else { text("customer") };
+        let customer = if own.starts_with("cus_") {
+            Some(own.clone())
+        } else {
+            text("customer")
+        };
         let (deliveries, fanout) = self.queue_deliveries(&id, kind);
         self.events.push(Event {
             id,
@@ -177,15 +188,26 @@ impl Stripe {
 
     /// Did every delivery of this event arrive?
     fn delivered(&self, event: &Event) -> bool {
-        event.deliveries.iter().all(|id| self.outbox.state(*id) == Some(DeliveryState::Succeeded))
+        event
+            .deliveries
+            .iter()
+            .all(|id| self.outbox.state(*id) == Some(DeliveryState::Succeeded))
     }
 
-    pub(super) fn events_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn events_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => self.list_events(p).map(Some),
             ("GET", [id]) => {
                 p.only(&[])?;
-                let event = self.events.get(id).ok_or_else(|| Refusal::not_found("event", id))?;
+                let event = self
+                    .events
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("event", id))?;
                 Ok(Some(self.render_event(event)))
             }
             _ => Ok(None),
@@ -199,25 +221,46 @@ impl Stripe {
         let delivered = p.flag("delivery_success")?;
         let (one, types) = (p.filled("type")?, p.texts("types")?);
         if one.is_some() && !types.is_empty() {
-            return Err(Refusal::invalid("You may only specify one of these parameters: type, types."));
+            return Err(Refusal::invalid(
+                "You may only specify one of these parameters: type, types.",
+            ));
         }
         let wanted: Vec<&str> = one.into_iter().chain(types).collect();
         let keep = |event: &&Event| {
             (low..=high).contains(&event.created)
-                && (wanted.is_empty() || wanted.iter().any(|pattern| matches_kind(pattern, event.kind)))
+                && (wanted.is_empty()
+                    || wanted
+                        .iter()
+                        .any(|pattern| matches_kind(pattern, event.kind)))
                 && delivered.is_none_or(|want| self.delivered(event) == want)
         };
         let cursor = |name: &str| -> Outcome<Option<usize>> {
             p.filled(name)?
-                .map(|id| self.events.place(id).ok_or_else(|| Refusal::no_such("event", id, name)))
+                .map(|id| {
+                    self.events
+                        .place(id)
+                        .ok_or_else(|| Refusal::no_such("event", id, name))
+                })
                 .transpose()
         };
         let (after, before) = (cursor("starting_after")?, cursor("ending_before")?);
         let mut rows: Vec<&Event> = match before {
-            Some(place) => self.events.iter().skip(place + 1).filter(keep).take(limit + 1).collect(),
+            Some(place) => self
+                .events
+                .iter()
+                .skip(place + 1)
+                .filter(keep)
+                .take(limit + 1)
+                .collect(),
             None => {
                 let end = after.unwrap_or(self.events.events.len());
-                self.events.events.range(..end).rev().filter(keep).take(limit + 1).collect()
+                self.events
+                    .events
+                    .range(..end)
+                    .rev()
+                    .filter(keep)
+                    .take(limit + 1)
+                    .collect()
             }
         };
         let more = rows.len() > limit;
@@ -225,7 +268,10 @@ impl Stripe {
         if before.is_some() {
             rows.reverse();
         }
-        let data = rows.into_iter().map(|event| self.render_event(event)).collect();
+        let data = rows
+            .into_iter()
+            .map(|event| self.render_event(event))
+            .collect();
         Ok(pagination::list(data, more, "/v1/events"))
     }
 }
@@ -244,7 +290,8 @@ mod tests {
 
     #[test]
     fn previous_attributes_hold_only_what_changed() {
-        let before = json!({"a": 1, "m": {"x": "1", "gone": "2"}, "list": [1, 2], "same": {"k": 1}});
+        let before =
+            json!({"a": 1, "m": {"x": "1", "gone": "2"}, "list": [1, 2], "same": {"k": 1}});
         let after = json!({"a": 2, "m": {"x": "3"}, "list": [1], "same": {"k": 1}, "new": true});
         assert_eq!(
             Value::Object(previous_attributes(&before, &after)),

@@ -48,7 +48,10 @@ impl Stripe {
         let Some((first, rest)) = parts.split_first() else {
             return Ok(());
         };
-        if node.get("deleted").is_some_and(|deleted| deleted == &Value::Bool(true)) {
+        if node
+            .get("deleted")
+            .is_some_and(|deleted| deleted == &Value::Bool(true))
+        {
             return Ok(());
         }
         if *first == "data"
@@ -57,10 +60,15 @@ impl Stripe {
             if rest.is_empty() {
                 return Ok(());
             }
-            return list.iter_mut().try_for_each(|element| self.expand_path(element, rest, whole));
+            return list
+                .iter_mut()
+                .try_for_each(|element| self.expand_path(element, rest, whole));
         }
         let unknown = || {
-            Refusal::param("expand", format!("This property cannot be expanded ({whole})."))
+            Refusal::param(
+                "expand",
+                format!("This property cannot be expanded ({whole})."),
+            )
         };
         if node.get(*first).is_none() {
             let included = self.includable(node, first).ok_or_else(unknown)?;
@@ -72,7 +80,11 @@ impl Stripe {
         let child = &mut node[*first];
         match child {
             Value::Null => {
-                return if known || rest.is_empty() { Ok(()) } else { Err(unknown()) };
+                return if known || rest.is_empty() {
+                    Ok(())
+                } else {
+                    Err(unknown())
+                };
             }
             Value::String(id) => {
                 if !known {
@@ -83,14 +95,16 @@ impl Stripe {
             Value::Array(list) => {
                 if *first == "discounts" {
                     for element in list.iter_mut().filter(|element| element.is_string()) {
-                        let found = self.find_discount(element, own.as_deref(), customer.as_deref());
+                        let found =
+                            self.find_discount(element, own.as_deref(), customer.as_deref());
                         *element = found.ok_or_else(unknown)?;
                     }
                 }
                 return if rest.is_empty() {
                     Ok(())
                 } else {
-                    list.iter_mut().try_for_each(|element| self.expand_path(element, rest, whole))
+                    list.iter_mut()
+                        .try_for_each(|element| self.expand_path(element, rest, whole))
                 };
             }
             Value::Object(_) => {}
@@ -105,11 +119,23 @@ impl Stripe {
         match (node["object"].as_str()?, name) {
             ("checkout.session", "line_items") => {
                 let lines = self.render_session_lines(self.sessions.get(id)?);
-                Some(pagination::list(lines, false, &format!("/v1/checkout/sessions/{id}/line_items")))
+                Some(pagination::list(
+                    lines,
+                    false,
+                    &format!("/v1/checkout/sessions/{id}/line_items"),
+                ))
             }
             ("charge", "refunds") => {
-                let refunds = self.refunds.older(Some(id), None).map(Self::render_refund).collect();
-                Some(pagination::list(refunds, false, &format!("/v1/charges/{id}/refunds")))
+                let refunds = self
+                    .refunds
+                    .older(Some(id), None)
+                    .map(Self::render_refund)
+                    .collect();
+                Some(pagination::list(
+                    refunds,
+                    false,
+                    &format!("/v1/charges/{id}/refunds"),
+                ))
             }
             ("customer", "subscriptions") => {
                 let rows = self
@@ -119,23 +145,42 @@ impl Stripe {
                     .take(10)
                     .map(|row| self.render_subscription(row))
                     .collect();
-                Some(pagination::list(rows, false, &format!("/v1/customers/{id}/subscriptions")))
+                Some(pagination::list(
+                    rows,
+                    false,
+                    &format!("/v1/customers/{id}/subscriptions"),
+                ))
             }
             ("invoice", "payments") => {
-                let rows = self.invoice_payments.older(Some(id), None).map(Self::render_invoice_payment).collect();
+                let rows = self
+                    .invoice_payments
+                    .older(Some(id), None)
+                    .map(Self::render_invoice_payment)
+                    .collect();
                 Some(pagination::list(rows, false, "/v1/invoice_payments"))
             }
             ("invoice", "confirmation_secret") => {
-                let intent = self.invoices.get(id)?.payment_intent.as_ref().and_then(|id| self.intents.get(id));
-                Some(intent.map_or(Value::Null, |intent| {
-                    json!({ "client_secret": intent.secret, "type": "payment_intent" })
-                }))
+                let intent = self
+                    .invoices
+                    .get(id)?
+                    .payment_intent
+                    .as_ref()
+                    .and_then(|id| self.intents.get(id));
+                Some(intent.map_or(
+                    Value::Null,
+                    |intent| json!({ "client_secret": intent.secret, "type": "payment_intent" }),
+                ))
             }
             _ => None,
         }
     }
 
-    fn find_discount(&self, id: &Value, owner: Option<&str>, customer: Option<&str>) -> Option<Value> {
+    fn find_discount(
+        &self,
+        id: &Value,
+        owner: Option<&str>,
+        customer: Option<&str>,
+    ) -> Option<Value> {
         let (id, owner) = (id.as_str()?, owner?);
         let (discounts, subscription) = if let Some(row) = self.subscriptions.get(owner) {
             (&row.discounts, Some(row.id.as_str()))
@@ -144,7 +189,11 @@ impl Stripe {
             (&row.discounts, row.subscription.as_deref())
         };
         let discount = discounts.iter().find(|discount| discount.id == id)?;
-        Some(Self::render_discount(discount, customer.unwrap_or(""), subscription))
+        Some(Self::render_discount(
+            discount,
+            customer.unwrap_or(""),
+            subscription,
+        ))
     }
 
     /// The object an id names.
@@ -154,17 +203,31 @@ impl Stripe {
             "cus" => self.customers.get(id).map(render_customer),
             "prod" => self.products.get(id).map(render_product),
             "price" => self.prices.get(id).map(render_price),
-            "sub" if id.starts_with("sub_sched_") => self.schedules.get(id).map(|row| self.render_schedule(row)),
-            "sub" => self.subscriptions.get(id).map(|row| self.render_subscription(row)),
+            "sub" if id.starts_with("sub_sched_") => {
+                self.schedules.get(id).map(|row| self.render_schedule(row))
+            }
+            "sub" => self
+                .subscriptions
+                .get(id)
+                .map(|row| self.render_subscription(row)),
             "in" => self.invoices.get(id).map(|row| self.render_invoice(row)),
-            "ii" => self.invoice_items.get(id).map(|row| self.render_invoice_item(row)),
+            "ii" => self
+                .invoice_items
+                .get(id)
+                .map(|row| self.render_invoice_item(row)),
             "pi" => self.intents.get(id).map(|row| self.render_intent(row)),
             "seti" => self.setup_intents.get(id).map(Self::render_setup_intent),
             "pm" => self.methods.get(id).map(Self::render_method),
             "ch" => self.charges.get(id).map(|row| self.render_charge(row)),
             "cs" => self.sessions.get(id).map(|row| self.render_session(row)),
-            "bpc" => self.portal_configurations.get(id).map(|row| self.render_configuration(row)),
-            "promo" => self.promotion_codes.get(id).map(|row| self.render_code(row)),
+            "bpc" => self
+                .portal_configurations
+                .get(id)
+                .map(|row| self.render_configuration(row)),
+            "promo" => self
+                .promotion_codes
+                .get(id)
+                .map(|row| self.render_code(row)),
             _ => self
                 .products
                 .get(id)

@@ -45,15 +45,24 @@ fn insert(into: &mut Map<String, Value>, parts: &[&str], value: String) -> Outco
     let Some((first, rest)) = parts.split_first() else {
         return Ok(());
     };
-    let name = if first.is_empty() { append_at(into, rest) } else { (*first).to_owned() };
+    let name = if first.is_empty() {
+        append_at(into, rest)
+    } else {
+        (*first).to_owned()
+    };
     if rest.is_empty() {
         into.insert(name, Value::String(value));
         return Ok(());
     }
-    let child = into.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+    let child = into
+        .entry(name.clone())
+        .or_insert_with(|| Value::Object(Map::new()));
     match child {
         Value::Object(map) => insert(map, rest, value),
-        _ => Err(Refusal::param(name, "Invalid parameter: it is given both as a value and as a hash")),
+        _ => Err(Refusal::param(
+            name,
+            "Invalid parameter: it is given both as a value and as a hash",
+        )),
     }
 }
 
@@ -82,12 +91,19 @@ pub(super) enum Element<'a> {
 
 impl<'a> Params<'a> {
     pub fn new(map: &'a Map<String, Value>) -> Self {
-        Self { map, prefix: String::new() }
+        Self {
+            map,
+            prefix: String::new(),
+        }
     }
 
     /// The full name of a parameter here, as `items[0][price]`.
     pub fn name(&self, name: &str) -> String {
-        if self.prefix.is_empty() { name.to_owned() } else { format!("{}[{name}]", self.prefix) }
+        if self.prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}[{name}]", self.prefix)
+        }
     }
 
     /// Refuses every name not listed. `expand` is known everywhere at the top.
@@ -104,16 +120,15 @@ impl<'a> Params<'a> {
         self.map.contains_key(name)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.map.is_empty()
-    }
-
     /// The text as sent; an empty text is `Some("")`.
     pub fn text(&self, name: &str) -> Outcome<Option<&'a str>> {
         match self.map.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Refusal::param(self.name(name), format!("Invalid string: {}", self.name(name)))),
+            Some(_) => Err(Refusal::param(
+                self.name(name),
+                format!("Invalid string: {}", self.name(name)),
+            )),
         }
     }
 
@@ -123,7 +138,8 @@ impl<'a> Params<'a> {
     }
 
     pub fn need(&self, name: &str) -> Outcome<&'a str> {
-        self.filled(name)?.ok_or_else(|| Refusal::missing(self.name(name)))
+        self.filled(name)?
+            .ok_or_else(|| Refusal::missing(self.name(name)))
     }
 
     pub fn owned(&self, name: &str) -> Outcome<Option<String>> {
@@ -142,7 +158,8 @@ impl<'a> Params<'a> {
         match self.filled(name)? {
             None => Ok(None),
             Some(text) => text.parse().map(Some).map_err(|_| {
-                let mut refusal = Refusal::param(self.name(name), format!("Invalid integer: {text}"));
+                let mut refusal =
+                    Refusal::param(self.name(name), format!("Invalid integer: {text}"));
                 refusal.code = Some("parameter_invalid_integer");
                 refusal
             }),
@@ -154,7 +171,10 @@ impl<'a> Params<'a> {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(text) => Err(Refusal::param(self.name(name), format!("Invalid boolean: {text}"))),
+            Some(text) => Err(Refusal::param(
+                self.name(name),
+                format!("Invalid boolean: {text}"),
+            )),
         }
     }
 
@@ -163,18 +183,30 @@ impl<'a> Params<'a> {
         let Some(text) = self.filled(name)? else {
             return Ok(None);
         };
-        choices.iter().find(|choice| **choice == text).copied().map(Some).ok_or_else(|| {
-            Refusal::param(
-                self.name(name),
-                format!("Invalid {}: must be one of {}", self.name(name), choices.join(", ")),
-            )
-        })
+        choices
+            .iter()
+            .find(|choice| **choice == text)
+            .copied()
+            .map(Some)
+            .ok_or_else(|| {
+                Refusal::param(
+                    self.name(name),
+                    format!(
+                        "Invalid {}: must be one of {}",
+                        self.name(name),
+                        choices.join(", ")
+                    ),
+                )
+            })
     }
 
     pub fn hash(&self, name: &str) -> Outcome<Option<Params<'a>>> {
         match self.map.get(name) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Params { map, prefix: self.name(name) })),
+            Some(Value::Object(map)) => Ok(Some(Params {
+                map,
+                prefix: self.name(name),
+            })),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(_) => Err(Refusal::param(self.name(name), "Invalid object")),
         }
@@ -191,7 +223,10 @@ impl<'a> Params<'a> {
                 .parse()
                 .map_err(|_| Refusal::param(self.name(name), "Invalid array"))?;
             let element = match value {
-                Value::Object(map) => Element::Hash(Params { map, prefix: hash.name(key) }),
+                Value::Object(map) => Element::Hash(Params {
+                    map,
+                    prefix: hash.name(key),
+                }),
                 Value::String(text) => Element::Text(text),
                 _ => continue,
             };
@@ -235,10 +270,16 @@ impl<'a> Params<'a> {
         for key in hash.map.keys() {
             let value = hash.text(key)?.unwrap_or("");
             if key.chars().count() > 40 {
-                return Err(Refusal::param(hash.name(key), "Metadata keys can have at most 40 characters."));
+                return Err(Refusal::param(
+                    hash.name(key),
+                    "Metadata keys can have at most 40 characters.",
+                ));
             }
             if value.chars().count() > 500 {
-                return Err(Refusal::param(hash.name(key), "Metadata values can have up to 500 characters."));
+                return Err(Refusal::param(
+                    hash.name(key),
+                    "Metadata values can have up to 500 characters.",
+                ));
             }
             if value.is_empty() {
                 merged.remove(key);
@@ -247,7 +288,10 @@ impl<'a> Params<'a> {
             }
         }
         if merged.len() > 50 {
-            return Err(Refusal::param("metadata", "Metadata can have at most 50 keys."));
+            return Err(Refusal::param(
+                "metadata",
+                "Metadata can have at most 50 keys.",
+            ));
         }
         *into = merged;
         Ok(())

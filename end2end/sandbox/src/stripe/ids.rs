@@ -12,7 +12,9 @@ pub(super) struct Ids {
 
 impl Ids {
     pub fn new(seed: u64, lane: u64) -> Self {
-        Self { rng: StdRng::seed_from_u64(seed ^ lane.wrapping_mul(0x9e37_79b9_7f4a_7c15)) }
+        Self {
+            rng: StdRng::seed_from_u64(seed ^ lane.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        }
     }
 
     /// `prefix` and `length` random letters and digits.
@@ -20,7 +22,9 @@ impl Ids {
         let mut id = String::with_capacity(prefix.len() + length);
         id.push_str(prefix);
         for _ in 0..length {
-            id.push(char::from(ALPHABET[self.rng.random_range(0..ALPHABET.len())]));
+            id.push(char::from(
+                ALPHABET[self.rng.random_range(0..ALPHABET.len())],
+            ));
         }
         id
     }

@@ -42,9 +42,9 @@ use api::Kept;
 use events::EventLog;
 use ids::Ids;
 use records::{
-    Charge, Coupon, Customer, Dispute, Invoice, InvoiceItem, InvoicePayment, PaymentIntent, PaymentMethod,
-    PortalConfiguration, PortalSession, Price, Product, PromotionCode, Refund, Schedule, Session, SetupIntent,
-    Subscription,
+    Charge, Coupon, Customer, Dispute, Invoice, InvoiceItem, InvoicePayment, PaymentIntent,
+    PaymentMethod, PortalConfiguration, PortalSession, Price, Product, PromotionCode, Refund,
+    Schedule, Session, SetupIntent, Subscription,
 };
 use table::Table;
 use timers::Timers;

@@ -72,11 +72,21 @@ pub(super) fn page<'t, T: Row>(
     };
     let (after, before) = (cursor("starting_after")?, cursor("ending_before")?);
     if after.is_some() && before.is_some() {
-        return Err(Refusal::invalid("You cannot parameterize both starting_after and ending_before."));
+        return Err(Refusal::invalid(
+            "You cannot parameterize both starting_after and ending_before.",
+        ));
     }
     let mut rows: Vec<&'t T> = match before {
-        Some(before) => table.newer(owner, before).filter(passes).take(limit + 1).collect(),
-        None => table.older(owner, after).filter(passes).take(limit + 1).collect(),
+        Some(before) => table
+            .newer(owner, before)
+            .filter(passes)
+            .take(limit + 1)
+            .collect(),
+        None => table
+            .older(owner, after)
+            .filter(passes)
+            .take(limit + 1)
+            .collect(),
     };
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -10,7 +10,14 @@ use super::{
     records::{PortalCancel, PortalConfiguration, PortalSession, PortalUpdate},
 };
 
-const FIELDS: [&str; 6] = ["business_profile", "default_return_url", "features", "login_page", "metadata", "name"];
+const FIELDS: [&str; 6] = [
+    "business_profile",
+    "default_return_url",
+    "features",
+    "login_page",
+    "metadata",
+    "name",
+];
 
 impl Stripe {
     pub(super) fn portal_configurations_route(
@@ -40,12 +47,25 @@ impl Stripe {
             ("GET", []) => {
                 pagination::only_filters(p, &["active", "is_default"])?;
                 let (active, default) = (p.flag("active")?, p.flag("is_default")?);
-                let (rows, more) = pagination::page(&self.portal_configurations, None, "configuration", p, |row| {
-                    active.is_none_or(|active| row.active == active)
-                        && default.is_none_or(|default| row.is_default == default)
-                })?;
-                let data = rows.into_iter().map(|row| self.render_configuration(row)).collect();
-                Ok(Some(pagination::list(data, more, "/v1/billing_portal/configurations")))
+                let (rows, more) = pagination::page(
+                    &self.portal_configurations,
+                    None,
+                    "configuration",
+                    p,
+                    |row| {
+                        active.is_none_or(|active| row.active == active)
+                            && default.is_none_or(|default| row.is_default == default)
+                    },
+                )?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_configuration(row))
+                    .collect();
+                Ok(Some(pagination::list(
+                    data,
+                    more,
+                    "/v1/billing_portal/configurations",
+                )))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
@@ -97,7 +117,11 @@ impl Stripe {
         row.is_default = self.portal_configurations.len() == 0;
         row.invoice_history = true;
         row.card_update = true;
-        row.cancel = Some(PortalCancel { mode: "at_period_end", proration: "none", reasons: None });
+        row.cancel = Some(PortalCancel {
+            mode: "at_period_end",
+            proration: "none",
+            reasons: None,
+        });
         self.portal_configurations.add(row);
     }
 
@@ -127,7 +151,11 @@ impl Stripe {
         ])?;
         if let Some(update) = features.hash("customer_update")? {
             update.only(&["enabled", "allowed_updates"])?;
-            let allowed: Vec<String> = update.texts("allowed_updates")?.into_iter().map(str::to_owned).collect();
+            let allowed: Vec<String> = update
+                .texts("allowed_updates")?
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             let enabled = update.flag("enabled")?.unwrap_or(!allowed.is_empty());
             row.customer_update = enabled.then_some(allowed);
         }
@@ -149,45 +177,85 @@ impl Stripe {
     }
 
     fn read_portal_update(&self, update: &Params<'_>) -> Outcome<Option<PortalUpdate>> {
-        update.only(&["enabled", "default_allowed_updates", "proration_behavior", "products"])?;
+        update.only(&[
+            "enabled",
+            "default_allowed_updates",
+            "proration_behavior",
+            "products",
+        ])?;
         if update.flag("enabled")? != Some(true) {
             return Ok(None);
         }
         let mut products = Vec::new();
         for hash in update.hashes("products")? {
             hash.only(&["product", "prices", "adjustable_quantity"])?;
-            let product = self.product(hash.need("product")?, &hash.name("product"))?.id.clone();
+            let product = self
+                .product(hash.need("product")?, &hash.name("product"))?
+                .id
+                .clone();
             let mut prices = Vec::new();
             for price in hash.texts("prices")? {
                 prices.push(self.price(price, &hash.name("prices"))?.id.clone());
             }
             products.push((product, prices));
         }
-        let allowed: Vec<String> = update.texts("default_allowed_updates")?.into_iter().map(str::to_owned).collect();
-        if let Some(other) = allowed.iter().find(|name| !matches!(name.as_str(), "price" | "quantity" | "promotion_code")) {
+        let allowed: Vec<String> = update
+            .texts("default_allowed_updates")?
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        if let Some(other) = allowed
+            .iter()
+            .find(|name| !matches!(name.as_str(), "price" | "quantity" | "promotion_code"))
+        {
             return Err(Refusal::param(
                 update.name("default_allowed_updates"),
-                format!("Invalid default_allowed_updates: {other}: must be one of price, promotion_code, or quantity"),
+                format!(
+                    "Invalid default_allowed_updates: {other}: must be one of price, promotion_code, or quantity"
+                ),
             ));
         }
         let behaviors = ["none", "create_prorations", "always_invoice"];
-        let proration = update.choice("proration_behavior", &behaviors)?.unwrap_or("none");
-        Ok(Some(PortalUpdate { allowed, proration, products }))
+        let proration = update
+            .choice("proration_behavior", &behaviors)?
+            .unwrap_or("none");
+        Ok(Some(PortalUpdate {
+            allowed,
+            proration,
+            products,
+        }))
     }
 
-    pub(super) fn portal_sessions_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn portal_sessions_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         let ("POST", []) = (verb, rest) else {
             return Ok(None);
         };
-        p.only(&["customer", "configuration", "return_url", "locale", "flow_data", "on_behalf_of"])?;
+        p.only(&[
+            "customer",
+            "configuration",
+            "return_url",
+            "locale",
+            "flow_data",
+            "on_behalf_of",
+        ])?;
         let customer = self.customer(p.need("customer")?, "customer")?.id.clone();
         let configuration = match p.filled("configuration")? {
             Some(id) => {
                 let row = self.portal_configurations.get(id).filter(|row| row.active);
-                row.ok_or_else(|| Refusal::no_such("configuration", id, "configuration"))?.id.clone()
+                row.ok_or_else(|| Refusal::no_such("configuration", id, "configuration"))?
+                    .id
+                    .clone()
             }
             None => {
-                let default = self.portal_configurations.iter().find(|row| row.is_default && row.active);
+                let default = self
+                    .portal_configurations
+                    .iter()
+                    .find(|row| row.is_default && row.active);
                 default.map(|row| row.id.clone()).ok_or_else(|| Refusal::invalid(
                     "You can't create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
                 ))?
@@ -215,9 +283,20 @@ impl Stripe {
         let Some(flow) = p.hash("flow_data")? else {
             return Ok(Value::Null);
         };
-        flow.only(&["type", "after_completion", "subscription_cancel", "subscription_update"])?;
-        let kinds = ["payment_method_update", "subscription_cancel", "subscription_update"];
-        let kind = flow.choice("type", &kinds)?.ok_or_else(|| Refusal::missing("flow_data[type]"))?;
+        flow.only(&[
+            "type",
+            "after_completion",
+            "subscription_cancel",
+            "subscription_update",
+        ])?;
+        let kinds = [
+            "payment_method_update",
+            "subscription_cancel",
+            "subscription_update",
+        ];
+        let kind = flow
+            .choice("type", &kinds)?
+            .ok_or_else(|| Refusal::missing("flow_data[type]"))?;
         let mut body = json!({
             "after_completion": { "hosted_confirmation": null, "redirect": null, "type": "portal_homepage" },
             "subscription_cancel": null,
@@ -229,7 +308,8 @@ impl Stripe {
             after.only(&["type", "redirect", "hosted_confirmation"])?;
             if let Some(redirect) = after.hash("redirect")? {
                 redirect.only(&["return_url"])?;
-                body["after_completion"]["redirect"] = json!({ "return_url": redirect.need("return_url")? });
+                body["after_completion"]["redirect"] =
+                    json!({ "return_url": redirect.need("return_url")? });
                 body["after_completion"]["type"] = "redirect".into();
             }
         }
@@ -237,8 +317,16 @@ impl Stripe {
             if let Some(inner) = flow.hash(name)? {
                 inner.only(&["subscription"])?;
                 let id = inner.need("subscription")?;
-                if self.subscriptions.get(id).is_none_or(|row| row.customer != customer) {
-                    return Err(Refusal::no_such("subscription", id, &inner.name("subscription")));
+                if self
+                    .subscriptions
+                    .get(id)
+                    .is_none_or(|row| row.customer != customer)
+                {
+                    return Err(Refusal::no_such(
+                        "subscription",
+                        id,
+                        &inner.name("subscription"),
+                    ));
                 }
                 body[name] = json!({ "subscription": id });
                 if name == "subscription_cancel" {
@@ -282,7 +370,9 @@ impl Stripe {
                 })
                 .collect::<Vec<_>>()
         });
-        let login = row.login_page.then(|| format!("{}/portal/login", self.base));
+        let login = row
+            .login_page
+            .then(|| format!("{}/portal/login", self.base));
         json!({
             "id": row.id,
             "object": "billing_portal.configuration",
@@ -334,19 +424,33 @@ impl Stripe {
 }
 
 fn read_cancel(cancel: &Params<'_>) -> Outcome<Option<PortalCancel>> {
-    cancel.only(&["enabled", "mode", "proration_behavior", "cancellation_reason"])?;
+    cancel.only(&[
+        "enabled",
+        "mode",
+        "proration_behavior",
+        "cancellation_reason",
+    ])?;
     let reasons = match cancel.hash("cancellation_reason")? {
         None => None,
         Some(reason) => {
             reason.only(&["enabled", "options"])?;
-            let options = reason.texts("options")?.into_iter().map(str::to_owned).collect();
+            let options = reason
+                .texts("options")?
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             (reason.flag("enabled")? == Some(true)).then_some(options)
         }
     };
     let found = PortalCancel {
-        mode: cancel.choice("mode", &["at_period_end", "immediately"])?.unwrap_or("at_period_end"),
+        mode: cancel
+            .choice("mode", &["at_period_end", "immediately"])?
+            .unwrap_or("at_period_end"),
         proration: cancel
-            .choice("proration_behavior", &["none", "create_prorations", "always_invoice"])?
+            .choice(
+                "proration_behavior",
+                &["none", "create_prorations", "always_invoice"],
+            )?
             .unwrap_or("none"),
         reasons,
     };

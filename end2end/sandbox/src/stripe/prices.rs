@@ -14,7 +14,9 @@ use super::{
 impl Stripe {
     /// The price a parameter names.
     pub(super) fn price(&self, id: &str, param: &str) -> Outcome<&Price> {
-        self.prices.get(id).ok_or_else(|| Refusal::no_such("price", id, param))
+        self.prices
+            .get(id)
+            .ok_or_else(|| Refusal::no_such("price", id, param))
     }
 
     /// A price that may be sold now.
@@ -26,22 +28,37 @@ impl Stripe {
                 "The price specified is inactive. This field only accepts active prices.",
             ));
         }
-        if self.products.get(&price.product).is_none_or(|product| !product.active || product.deleted) {
+        if self
+            .products
+            .get(&price.product)
+            .is_none_or(|product| !product.active || product.deleted)
+        {
             return Err(Refusal::param(
                 param,
-                format!("The price specified supports a product that is not active: '{}'.", price.product),
+                format!(
+                    "The price specified supports a product that is not active: '{}'.",
+                    price.product
+                ),
             ));
         }
         Ok(price)
     }
 
-    pub(super) fn prices_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn prices_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_price(p).map(Some),
             ("GET", []) => self.list_prices(p).map(Some),
             ("GET", [id]) => {
                 p.only(&[])?;
-                let price = self.prices.get(id).ok_or_else(|| Refusal::not_found("price", id))?;
+                let price = self
+                    .prices
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("price", id))?;
                 Ok(Some(render_price(price)))
             }
             ("POST", [id]) => self.update_price(id, p).map(Some),
@@ -50,9 +67,22 @@ impl Stripe {
     }
 
     fn list_prices(&self, p: &Params<'_>) -> Outcome {
-        pagination::only_filters(p, &["active", "currency", "product", "type", "lookup_keys", "recurring"])?;
+        pagination::only_filters(
+            p,
+            &[
+                "active",
+                "currency",
+                "product",
+                "type",
+                "lookup_keys",
+                "recurring",
+            ],
+        )?;
         let (active, currency) = (p.flag("active")?, p.filled("currency")?);
-        let (product, kind) = (p.filled("product")?, p.choice("type", &["one_time", "recurring"])?);
+        let (product, kind) = (
+            p.filled("product")?,
+            p.choice("type", &["one_time", "recurring"])?,
+        );
         let keys = p.texts("lookup_keys")?;
         let interval = match p.hash("recurring")? {
             Some(recurring) => {
@@ -65,8 +95,15 @@ impl Stripe {
             active.is_none_or(|active| row.active == active)
                 && currency.is_none_or(|currency| row.currency == currency)
                 && kind.is_none_or(|kind| (kind == "recurring") == row.recurring.is_some())
-                && (keys.is_empty() || row.lookup_key.as_deref().is_some_and(|key| keys.contains(&key)))
-                && interval.is_none_or(|name| row.recurring.is_some_and(|every| every.interval.name() == name))
+                && (keys.is_empty()
+                    || row
+                        .lookup_key
+                        .as_deref()
+                        .is_some_and(|key| keys.contains(&key)))
+                && interval.is_none_or(|name| {
+                    row.recurring
+                        .is_some_and(|every| every.interval.name() == name)
+                })
         })?;
         let data = rows.into_iter().map(render_price).collect();
         Ok(pagination::list(data, more, "/v1/prices"))
@@ -76,29 +113,53 @@ impl Stripe {
     pub(super) fn read_price(&mut self, p: &Params<'_>, product: &str) -> Outcome<Price> {
         let currency = p.need("currency")?.to_ascii_lowercase();
         if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err(Refusal::param(p.name("currency"), format!("Invalid currency: {currency}.")));
+            return Err(Refusal::param(
+                p.name("currency"),
+                format!("Invalid currency: {currency}."),
+            ));
         }
         let amount = match p.int("unit_amount")? {
             Some(amount) => amount,
-            None => p.int("unit_amount_decimal")?.ok_or_else(|| Refusal::missing(p.name("unit_amount")))?,
+            None => p
+                .int("unit_amount_decimal")?
+                .ok_or_else(|| Refusal::missing(p.name("unit_amount")))?,
         };
         if amount < 0 {
-            return Err(Refusal::coded("parameter_invalid_integer", "This value must be greater than or equal to 0.")
-                .at(p.name("unit_amount")));
+            return Err(Refusal::coded(
+                "parameter_invalid_integer",
+                "This value must be greater than or equal to 0.",
+            )
+            .at(p.name("unit_amount")));
         }
         let recurring = match p.hash("recurring")? {
             None => None,
             Some(hash) => {
-                hash.only(&["interval", "interval_count", "usage_type", "trial_period_days"])?;
+                hash.only(&[
+                    "interval",
+                    "interval_count",
+                    "usage_type",
+                    "trial_period_days",
+                ])?;
                 let name = hash.need("interval")?;
-                let interval = Interval::parse(name)
-                    .ok_or_else(|| Refusal::param(hash.name("interval"), "Invalid interval: must be one of day, month, week, or year"))?;
+                let interval = Interval::parse(name).ok_or_else(|| {
+                    Refusal::param(
+                        hash.name("interval"),
+                        "Invalid interval: must be one of day, month, week, or year",
+                    )
+                })?;
                 let count = hash.int("interval_count")?.unwrap_or(1);
                 if count < 1 {
-                    return Err(Refusal::param(hash.name("interval_count"), "interval_count must be at least 1."));
+                    return Err(Refusal::param(
+                        hash.name("interval_count"),
+                        "interval_count must be at least 1.",
+                    ));
                 }
                 hash.choice("usage_type", &["licensed"])?;
-                Some(Recurring { interval, count, trial_days: hash.int("trial_period_days")? })
+                Some(Recurring {
+                    interval,
+                    count,
+                    trial_days: hash.int("trial_period_days")?,
+                })
             }
         };
         Ok(Price {
@@ -146,7 +207,14 @@ impl Stripe {
         price.active = p.flag("active")?.unwrap_or(true);
         price.lookup_key = self.free_lookup_key(p)?;
         if let Some(data) = data.filter(|_| !p.has("product")) {
-            data.only(&["name", "metadata", "active", "statement_descriptor", "tax_code", "unit_label"])?;
+            data.only(&[
+                "name",
+                "metadata",
+                "active",
+                "statement_descriptor",
+                "tax_code",
+                "unit_label",
+            ])?;
             let mut made = self.blank_product(product, data.need("name")?.to_owned());
             made.metadata = data.metadata()?;
             made.unit_label = data.owned("unit_label")?;
@@ -187,14 +255,27 @@ impl Stripe {
     }
 
     fn update_price(&mut self, id: &str, p: &Params<'_>) -> Outcome {
-        p.only(&["active", "lookup_key", "metadata", "nickname", "tax_behavior", "transfer_lookup_key"])?;
-        let mut draft = self.prices.get(id).ok_or_else(|| Refusal::not_found("price", id))?.clone();
+        p.only(&[
+            "active",
+            "lookup_key",
+            "metadata",
+            "nickname",
+            "tax_behavior",
+            "transfer_lookup_key",
+        ])?;
+        let mut draft = self
+            .prices
+            .get(id)
+            .ok_or_else(|| Refusal::not_found("price", id))?
+            .clone();
         p.merge_metadata(&mut draft.metadata)?;
         p.set("nickname", &mut draft.nickname)?;
         if let Some(active) = p.flag("active")? {
             draft.active = active;
         }
-        if let Some(behavior) = p.choice("tax_behavior", &["exclusive", "inclusive", "unspecified"])? {
+        if let Some(behavior) =
+            p.choice("tax_behavior", &["exclusive", "inclusive", "unspecified"])?
+        {
             draft.tax_behavior = behavior;
         }
         if p.has("lookup_key") && p.filled("lookup_key")? != draft.lookup_key.as_deref() {

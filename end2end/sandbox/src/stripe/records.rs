@@ -434,7 +434,9 @@ pub(super) struct Subscription {
 impl Subscription {
     /// The running period; every item of ours has the same.
     pub fn period(&self) -> (i64, i64) {
-        self.items.first().map_or((self.start_date, self.start_date), |item| item.period)
+        self.items
+            .first()
+            .map_or((self.start_date, self.start_date), |item| item.period)
     }
 }
 
@@ -446,8 +448,6 @@ pub(super) struct Authentication {
     pub exp_year: i64,
     pub email: String,
     pub name: Option<String>,
-    /// An already attached card that asks for authentication.
-    pub method: Option<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -15,23 +15,44 @@ use super::{
 
 impl Stripe {
     fn schedule(&self, id: &str) -> Outcome<&Schedule> {
-        self.schedules.get(id).ok_or_else(|| Refusal::not_found("subscription_schedule", id))
+        self.schedules
+            .get(id)
+            .ok_or_else(|| Refusal::not_found("subscription_schedule", id))
     }
 
-    pub(super) fn schedules_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn schedules_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_schedule(p).map(Some),
             ("GET", []) => {
                 pagination::only_filters(p, &["customer"])?;
                 let customer = self.customer_filter(p)?;
-                let (rows, more) =
-                    pagination::page(&self.schedules, customer, "subscription_schedule", p, |_| true)?;
-                let data = rows.into_iter().map(|row| self.render_schedule(row)).collect();
-                Ok(Some(pagination::list(data, more, "/v1/subscription_schedules")))
+                let (rows, more) = pagination::page(
+                    &self.schedules,
+                    customer,
+                    "subscription_schedule",
+                    p,
+                    |_| true,
+                )?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_schedule(row))
+                    .collect();
+                Ok(Some(pagination::list(
+                    data,
+                    more,
+                    "/v1/subscription_schedules",
+                )))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                self.schedule(id).map(|row| self.render_schedule(row)).map(Some)
+                self.schedule(id)
+                    .map(|row| self.render_schedule(row))
+                    .map(Some)
             }
             ("POST", [id]) => self.update_schedule(id, p).map(Some),
             ("POST", [id, action @ ("release" | "cancel")]) => {
@@ -50,7 +71,9 @@ impl Stripe {
                 } else {
                     self.end_subscription(&subscription, Some("cancellation_requested"));
                 }
-                self.schedule(id).map(|row| self.render_schedule(row)).map(Some)
+                self.schedule(id)
+                    .map(|row| self.render_schedule(row))
+                    .map(Some)
             }
             _ => Ok(None),
         }
@@ -67,13 +90,19 @@ impl Stripe {
             )));
         }
         if row.status.ended() {
-            return Err(Refusal::invalid("You cannot migrate a subscription that has ended to a schedule."));
+            return Err(Refusal::invalid(
+                "You cannot migrate a subscription that has ended to a schedule.",
+            ));
         }
         let (start, end) = row.period();
         let phase = Phase {
             start,
             end,
-            items: row.items.iter().map(|item| (item.price.clone(), item.quantity)).collect(),
+            items: row
+                .items
+                .iter()
+                .map(|item| (item.price.clone(), item.quantity))
+                .collect(),
             proration: "create_prorations",
             metadata: Metadata::new(),
         };
@@ -129,7 +158,10 @@ impl Stripe {
 
     fn read_phases(&self, draft: &Schedule, p: &Params<'_>) -> Outcome<Vec<Phase>> {
         let mut phases: Vec<Phase> = Vec::new();
-        let first = draft.phases.first().map_or(self.stamp(), |phase| phase.start);
+        let first = draft
+            .phases
+            .first()
+            .map_or(self.stamp(), |phase| phase.start);
         for hash in p.hashes("phases")? {
             hash.only(&[
                 "items",
@@ -141,7 +173,9 @@ impl Stripe {
                 "billing_cycle_anchor",
             ])?;
             let start = phases.last().map_or(first, |phase| phase.end);
-            if hash.filled("start_date")?.is_some_and(|at| at != "now") && hash.int("start_date")? != Some(start) {
+            if hash.filled("start_date")?.is_some_and(|at| at != "now")
+                && hash.int("start_date")? != Some(start)
+            {
                 return Err(Refusal::param(
                     hash.name("start_date"),
                     "The phases of a schedule must be contiguous, and the current phase keeps its start date.",
@@ -150,7 +184,10 @@ impl Stripe {
             let mut items = Vec::new();
             for item in hash.hashes("items")? {
                 item.only(&["price", "quantity"])?;
-                let price = self.active_price(item.need("price")?, &item.name("price"))?.id.clone();
+                let price = self
+                    .active_price(item.need("price")?, &item.name("price"))?
+                    .id
+                    .clone();
                 items.push((price, item.int("quantity")?.unwrap_or(1)));
             }
             if items.is_empty() {
@@ -165,17 +202,34 @@ impl Stripe {
                 let name = duration.need("interval")?;
                 let interval = super::calendar::Interval::parse(name)
                     .ok_or_else(|| Refusal::param(duration.name("interval"), "Invalid interval"))?;
-                super::calendar::period_end(start, interval, duration.int("interval_count")?.unwrap_or(1), start)
+                super::calendar::period_end(
+                    start,
+                    interval,
+                    duration.int("interval_count")?.unwrap_or(1),
+                    start,
+                )
             } else {
                 super::calendar::period_end(start, every.interval, every.count, start)
             };
             if end <= start {
-                return Err(Refusal::param(hash.name("end_date"), "A phase must end after it starts."));
+                return Err(Refusal::param(
+                    hash.name("end_date"),
+                    "A phase must end after it starts.",
+                ));
             }
             let proration = hash
-                .choice("proration_behavior", &["create_prorations", "always_invoice", "none"])?
+                .choice(
+                    "proration_behavior",
+                    &["create_prorations", "always_invoice", "none"],
+                )?
                 .unwrap_or("create_prorations");
-            phases.push(Phase { start, end, items, proration, metadata: hash.metadata()? });
+            phases.push(Phase {
+                start,
+                end,
+                items,
+                proration,
+                metadata: hash.metadata()?,
+            });
         }
         if phases.is_empty() {
             return Err(Refusal::missing("phases"));
@@ -185,14 +239,23 @@ impl Stripe {
 
     /// At the turn of a period the phase that begins then puts its items in place before the renewal is billed.
     pub(super) fn enter_phase(&mut self, subscription: &str, at: i64) {
-        let Some(id) = self.subscriptions.get(subscription).and_then(|row| row.schedule.clone()) else {
+        let Some(id) = self
+            .subscriptions
+            .get(subscription)
+            .and_then(|row| row.schedule.clone())
+        else {
             return;
         };
         self.phase_ended(&id, at);
     }
 
     pub(super) fn phase_ended(&mut self, id: &str, at: i64) {
-        let Some(row) = self.schedules.get(id).filter(|row| row.status == "active").cloned() else {
+        let Some(row) = self
+            .schedules
+            .get(id)
+            .filter(|row| row.status == "active")
+            .cloned()
+        else {
             return;
         };
         if !row.phases.iter().any(|phase| phase.end == at) {
@@ -210,8 +273,11 @@ impl Stripe {
         let Some(subscription) = self.subscriptions.get(&row.subscription).cloned() else {
             return;
         };
-        let now: Vec<(String, i64)> =
-            subscription.items.iter().map(|item| (item.price.clone(), item.quantity)).collect();
+        let now: Vec<(String, i64)> = subscription
+            .items
+            .iter()
+            .map(|item| (item.price.clone(), item.quantity))
+            .collect();
         if now == next.items {
             return;
         }
@@ -224,13 +290,19 @@ impl Stripe {
                     item.quantity = *quantity;
                     items.push(item);
                 }
-                None => items.push(self.loose_item(price.clone(), *quantity, subscription.period())),
+                None => {
+                    items.push(self.loose_item(price.clone(), *quantity, subscription.period()))
+                }
             }
         }
         let before = self.subscription_json(&row.subscription);
         // At the end of a period there is nothing left to prorate: the renewal bills the new items.
         let turning = subscription.period().1 == at;
-        let prorate = if turning { Prorate::None } else { Prorate::parse(Some(next.proration)) };
+        let prorate = if turning {
+            Prorate::None
+        } else {
+            Prorate::parse(Some(next.proration))
+        };
         let mut change = self.shape_change(&subscription, items, None, false, at, prorate);
         if turning {
             change.restart = false;
@@ -243,7 +315,11 @@ impl Stripe {
 
     pub(super) fn end_schedule(&mut self, id: &str, status: &'static str) {
         let now = self.stamp();
-        let Some(row) = self.schedules.get_mut(id).filter(|row| row.status == "active") else {
+        let Some(row) = self
+            .schedules
+            .get_mut(id)
+            .filter(|row| row.status == "active")
+        else {
             return;
         };
         row.status = status;
@@ -267,8 +343,15 @@ impl Stripe {
     pub(super) fn render_schedule(&self, row: &Schedule) -> Value {
         let now = self.stamp();
         let active = row.status == "active";
-        let current = row.phases.iter().find(|phase| active && (phase.start..phase.end).contains(&now));
-        let phases: Vec<Value> = row.phases.iter().map(|phase| self.render_phase(phase)).collect();
+        let current = row
+            .phases
+            .iter()
+            .find(|phase| active && (phase.start..phase.end).contains(&now));
+        let phases: Vec<Value> = row
+            .phases
+            .iter()
+            .map(|phase| self.render_phase(phase))
+            .collect();
         let invoice_settings = json!({
             "account_tax_ids": null,
             "custom_fields": null,

@@ -22,7 +22,11 @@ pub(super) struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), places: HashMap::new(), owned: HashMap::new() }
+        Self {
+            rows: Vec::new(),
+            places: HashMap::new(),
+            owned: HashMap::new(),
+        }
     }
 }
 
@@ -68,7 +72,11 @@ impl<T: Row> Table<T> {
 
     /// Rows of one owner, oldest first.
     pub fn of(&self, owner: &str) -> impl DoubleEndedIterator<Item = &T> {
-        self.owned.get(owner).into_iter().flatten().map(|&place| &self.rows[place])
+        self.owned
+            .get(owner)
+            .into_iter()
+            .flatten()
+            .map(|&place| &self.rows[place])
     }
 
     /// Ids of one owner's rows, oldest first.
@@ -77,8 +85,15 @@ impl<T: Row> Table<T> {
     }
 
     /// Newest first from just below `below` (an id), of one owner or of all.
-    pub fn older(&self, owner: Option<&str>, below: Option<&str>) -> Box<dyn Iterator<Item = &T> + '_> {
-        let place = below.and_then(|id| self.places.get(id)).copied().unwrap_or(self.rows.len());
+    pub fn older(
+        &self,
+        owner: Option<&str>,
+        below: Option<&str>,
+    ) -> Box<dyn Iterator<Item = &T> + '_> {
+        let place = below
+            .and_then(|id| self.places.get(id))
+            .copied()
+            .unwrap_or(self.rows.len());
         match owner {
             None => Box::new(self.rows[..place].iter().rev()),
             Some(owner) => {
@@ -91,7 +106,10 @@ impl<T: Row> Table<T> {
 
     /// Oldest first from just above `above` (an id), of one owner or of all.
     pub fn newer(&self, owner: Option<&str>, above: &str) -> Box<dyn Iterator<Item = &T> + '_> {
-        let start = self.places.get(above).map_or(self.rows.len(), |place| place + 1);
+        let start = self
+            .places
+            .get(above)
+            .map_or(self.rows.len(), |place| place + 1);
         match owner {
             None => Box::new(self.rows[start..].iter()),
             Some(owner) => {

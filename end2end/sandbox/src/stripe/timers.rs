@@ -35,7 +35,10 @@ impl Stripe {
     /// The next moment, in UTC epoch milliseconds, at which something falls due by itself.
     #[must_use]
     pub fn next_due_ms(&self) -> Option<i64> {
-        self.timers.due.first_key_value().map(|((at, _), _)| at * 1000)
+        self.timers
+            .due
+            .first_key_value()
+            .map(|((at, _), _)| at * 1000)
     }
 
     /// Moves time to `to_ms` (UTC epoch milliseconds; never backwards): renewals, trial ends, finalisations,

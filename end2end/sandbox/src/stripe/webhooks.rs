@@ -186,12 +186,19 @@ impl Stripe {
         let mut deliveries = Vec::new();
         let mut fanout = 0;
         for endpoint in self.endpoints.iter() {
-            let wants = endpoint.enabled_events.iter().any(|pattern| matches_kind(pattern, kind));
+            let wants = endpoint
+                .enabled_events
+                .iter()
+                .any(|pattern| matches_kind(pattern, kind));
             if !endpoint.enabled || endpoint.deleted || !wants {
                 continue;
             }
             fanout += 1;
-            let state = if self.chance.chance(faults.drop) { DeliveryState::Dropped } else { DeliveryState::Waiting };
+            let state = if self.chance.chance(faults.drop) {
+                DeliveryState::Dropped
+            } else {
+                DeliveryState::Waiting
+            };
             deliveries.push(self.outbox.queue(&endpoint.id, event, state));
             if state == DeliveryState::Waiting && self.chance.chance(faults.double) {
                 deliveries.push(self.outbox.queue(&endpoint.id, event, state));
@@ -213,7 +220,11 @@ impl Stripe {
     /// When the next delivery is due in wall milliseconds: 0 when one has just been queued, `None` when none waits.
     #[must_use]
     pub fn next_delivery_ms(&self) -> Option<i64> {
-        if self.outbox.fresh.is_empty() { self.outbox.due.first().map(|(due, _)| *due) } else { Some(0) }
+        if self.outbox.fresh.is_empty() {
+            self.outbox.due.first().map(|(due, _)| *due)
+        } else {
+            Some(0)
+        }
     }
 
     /// Hands out every attempt that is due at `wall_ms`; each must be answered by [`Self::record_delivery`].
@@ -243,7 +254,11 @@ impl Stripe {
             .into_iter()
             .filter_map(|id| {
                 let swaps = self.outbox.rows.get(&id).is_some_and(|row| row.shuffled);
-                let id = if swaps { shuffled.next().unwrap_or(id) } else { id };
+                let id = if swaps {
+                    shuffled.next().unwrap_or(id)
+                } else {
+                    id
+                };
                 self.hand_out(id)
             })
             .collect()
@@ -265,7 +280,9 @@ impl Stripe {
             secret: endpoint.secret.clone(),
             event_id: event.id.clone(),
             body: Self::event_text(event, version, event.fanout),
-            attempt: u32::try_from(row.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
+            attempt: u32::try_from(row.attempts.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
         })
     }
 
@@ -338,7 +355,12 @@ impl Stripe {
         answer
     }
 
-    pub(super) fn endpoints_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn endpoints_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         let find = |stripe: &Self, id: &str| {
             stripe
                 .endpoints
@@ -351,7 +373,10 @@ impl Stripe {
             ("POST", []) => self.create_endpoint(p).map(Some),
             ("GET", []) => {
                 pagination::only_filters(p, &[])?;
-                let (rows, more) = pagination::page(&self.endpoints, None, "webhook endpoint", p, |row| !row.deleted)?;
+                let (rows, more) =
+                    pagination::page(&self.endpoints, None, "webhook endpoint", p, |row| {
+                        !row.deleted
+                    })?;
                 let data = rows.into_iter().map(render_endpoint).collect();
                 Ok(Some(pagination::list(data, more, "/v1/webhook_endpoints")))
             }
@@ -369,14 +394,23 @@ impl Stripe {
                 if let Some(endpoint) = self.endpoints.get_mut(&id) {
                     endpoint.deleted = true;
                 }
-                Ok(Some(json!({ "id": id, "object": "webhook_endpoint", "deleted": true })))
+                Ok(Some(
+                    json!({ "id": id, "object": "webhook_endpoint", "deleted": true }),
+                ))
             }
             _ => Ok(None),
         }
     }
 
     fn create_endpoint(&mut self, p: &Params<'_>) -> Outcome {
-        p.only(&["url", "enabled_events", "api_version", "description", "metadata", "connect"])?;
+        p.only(&[
+            "url",
+            "enabled_events",
+            "api_version",
+            "description",
+            "metadata",
+            "connect",
+        ])?;
         let url = checked_url(p.need("url")?)?;
         let events = p.texts("enabled_events")?;
         if events.is_empty() {
@@ -390,13 +424,23 @@ impl Stripe {
             endpoint.description = description;
             endpoint.metadata = metadata;
         }
-        let mut body = self.endpoints.get(&id).map(render_endpoint).unwrap_or_default();
+        let mut body = self
+            .endpoints
+            .get(&id)
+            .map(render_endpoint)
+            .unwrap_or_default();
         body["secret"] = secret.into();
         Ok(body)
     }
 
     fn update_endpoint(&mut self, id: &str, p: &Params<'_>) -> Outcome<Option<Value>> {
-        p.only(&["url", "enabled_events", "description", "metadata", "disabled"])?;
+        p.only(&[
+            "url",
+            "enabled_events",
+            "description",
+            "metadata",
+            "disabled",
+        ])?;
         let url = p.filled("url")?.map(checked_url).transpose()?;
         let events = p.texts("enabled_events")?;
         let disabled = p.flag("disabled")?;
@@ -421,7 +465,10 @@ impl Stripe {
 fn checked_url(text: &str) -> Outcome<String> {
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(text.to_owned()),
-        _ => Err(Refusal::param("url", "Invalid URL: An explicit scheme (such as https) must be provided.")),
+        _ => Err(Refusal::param(
+            "url",
+            "Invalid URL: An explicit scheme (such as https) must be provided.",
+        )),
     }
 }
 
@@ -456,7 +503,16 @@ mod tests {
 
     #[test]
     fn faults_read_flags_and_percents() {
-        let faults: DeliveryFaults = serde_json::from_str(r#"{"drop": true, "double": 30}"#).unwrap();
-        assert_eq!(faults, DeliveryFaults { drop: 100, double: 30, delay_ms: 0, shuffle: false });
+        let faults: DeliveryFaults =
+            serde_json::from_str(r#"{"drop": true, "double": 30}"#).unwrap();
+        assert_eq!(
+            faults,
+            DeliveryFaults {
+                drop: 100,
+                double: 30,
+                delay_ms: 0,
+                shuffle: false
+            }
+        );
     }
 }

@@ -31,7 +31,10 @@ impl Stripe {
             .iter()
             .filter_map(|line| Some(self.prices.get(&line.price)?.unit_amount * line.quantity))
             .sum();
-        (amount, amount - self.session_discounts(session).iter().sum::<i64>())
+        (
+            amount,
+            amount - self.session_discounts(session).iter().sum::<i64>(),
+        )
     }
 
     /// What the discounts take off each line.
@@ -41,7 +44,10 @@ impl Stripe {
             .iter()
             .map(|line| super::super::records::Line {
                 id: String::new(),
-                amount: self.prices.get(&line.price).map_or(0, |price| price.unit_amount * line.quantity),
+                amount: self
+                    .prices
+                    .get(&line.price)
+                    .map_or(0, |price| price.unit_amount * line.quantity),
                 discount: 0,
                 description: String::new(),
                 period: (0, 0),
@@ -53,13 +59,19 @@ impl Stripe {
                 metadata: Metadata::new(),
             })
             .collect();
-        self.discount_lines(&mut lines, &session.discounts, session.currency.as_deref().unwrap_or("eur"));
+        self.discount_lines(
+            &mut lines,
+            &session.discounts,
+            session.currency.as_deref().unwrap_or("eur"),
+        );
         lines.iter().map(|line| line.discount).collect()
     }
 
     /// Does the page ask for a card?
     pub(in crate::stripe) fn session_needs_card(&self, session: &Session) -> bool {
-        session.mode == "setup" || self.session_amounts(session).1 > 0 || session.collection == "always" && session.mode == "subscription"
+        session.mode == "setup"
+            || self.session_amounts(session).1 > 0
+            || session.collection == "always" && session.mode == "subscription"
     }
 
     /// A person pays with a card, or, where none is needed, just confirms.
@@ -87,7 +99,6 @@ impl Stripe {
                     exp_year: card.exp_year,
                     email: email.to_owned(),
                     name: name.map(str::to_owned),
-                    method: None,
                 };
                 if let Some(row) = self.sessions.get_mut(id) {
                     row.authenticating = Some(question);
@@ -103,7 +114,12 @@ impl Stripe {
         Submitted::Completed
     }
 
-    fn card_refused(&self, session: &Session, card: TypedCard, authenticated: bool) -> Option<Decline> {
+    fn card_refused(
+        &self,
+        session: &Session,
+        card: TypedCard,
+        authenticated: bool,
+    ) -> Option<Decline> {
         if let Err(decline) = card.kind.attaches() {
             return Some(decline);
         }
@@ -117,12 +133,24 @@ impl Stripe {
     }
 
     /// A declined attempt leaves a failed charge and nothing else.
-    fn record_decline(&mut self, session: &Session, card: TypedCard, email: &str, name: Option<&str>, authenticated: bool) {
+    fn record_decline(
+        &mut self,
+        session: &Session,
+        card: TypedCard,
+        email: &str,
+        name: Option<&str>,
+        authenticated: bool,
+    ) {
         let (_, total) = self.session_amounts(session);
         if total == 0 {
             return;
         }
-        let method = self.new_method(card, Some(email.to_owned()), name.map(str::to_owned), authenticated);
+        let method = self.new_method(
+            card,
+            Some(email.to_owned()),
+            name.map(str::to_owned),
+            authenticated,
+        );
         let intent = match &session.payment_intent {
             Some(intent) => intent.clone(),
             None => self.new_session_intent(session, session.customer.clone(), total),
@@ -143,7 +171,12 @@ impl Stripe {
         self.sessions.link(id, intent);
     }
 
-    fn new_session_intent(&mut self, session: &Session, customer: Option<String>, total: i64) -> String {
+    fn new_session_intent(
+        &mut self,
+        session: &Session,
+        customer: Option<String>,
+        total: i64,
+    ) -> String {
         self.new_intent(Purpose {
             amount: total,
             currency: session.currency.clone().unwrap_or_else(|| "eur".into()),
@@ -165,11 +198,25 @@ impl Stripe {
     ) {
         let customer = match &session.customer {
             Some(id) => Some(id.clone()),
-            None if session.mode == "payment" && session.customer_creation != Some("always") && !session.save_card => None,
-            None => Some(self.new_customer(Some(email.to_owned()), name.map(str::to_owned), Metadata::new())),
+            None if session.mode == "payment"
+                && session.customer_creation != Some("always")
+                && !session.save_card =>
+            {
+                None
+            }
+            None => Some(self.new_customer(
+                Some(email.to_owned()),
+                name.map(str::to_owned),
+                Metadata::new(),
+            )),
         };
         let method = card.map(|card| {
-            self.new_method(card, Some(email.to_owned()), name.map(str::to_owned), authenticated)
+            self.new_method(
+                card,
+                Some(email.to_owned()),
+                name.map(str::to_owned),
+                authenticated,
+            )
         });
         if let Some(customer) = &customer {
             self.touch_customer(customer, email, name);
@@ -210,7 +257,9 @@ impl Stripe {
             self.attach_card(method, &customer);
         }
         let now = self.stamp();
-        let trial_end = session.trial_end.or(session.trial_days.map(|days| now + days * DAY));
+        let trial_end = session
+            .trial_end
+            .or(session.trial_days.map(|days| now + days * DAY));
         let subscription = self.start_subscription(Start {
             customer,
             items: session
@@ -223,13 +272,20 @@ impl Stripe {
             method,
             trial_end,
             trial_without_card: Some(session.trial_without_card),
-            payment: if authenticated { StartPayment::Authenticated } else { StartPayment::Allow },
+            payment: if authenticated {
+                StartPayment::Authenticated
+            } else {
+                StartPayment::Allow
+            },
             discounts: session.discounts.clone(),
             save_card: Some("off"),
             automatic_tax: session.automatic_tax,
             ..Start::default()
         });
-        let invoice = self.subscriptions.get(&subscription).and_then(|row| row.latest_invoice.clone());
+        let invoice = self
+            .subscriptions
+            .get(&subscription)
+            .and_then(|row| row.latest_invoice.clone());
         let free = self.session_amounts(session).1 == 0;
         if let Some(row) = self.sessions.get_mut(&session.id) {
             row.status = "complete";
@@ -250,7 +306,13 @@ impl Stripe {
         }
     }
 
-    fn complete_payment(&mut self, session: &Session, customer: Option<String>, method: Option<String>, authenticated: bool) {
+    fn complete_payment(
+        &mut self,
+        session: &Session,
+        customer: Option<String>,
+        method: Option<String>,
+        authenticated: bool,
+    ) {
         let (_, total) = self.session_amounts(session);
         let mut status = "no_payment_required";
         if let Some(method) = method.filter(|_| total > 0) {
@@ -266,7 +328,10 @@ impl Stripe {
             if let Some(customer) = customer.filter(|_| session.save_card) {
                 self.attach_card(&method, &customer);
             }
-            if matches!(self.charge_intent(&intent, &method, authenticated), Paying::Paid) {
+            if matches!(
+                self.charge_intent(&intent, &method, authenticated),
+                Paying::Paid
+            ) {
                 status = "paid";
             }
         }
@@ -276,7 +341,12 @@ impl Stripe {
         }
     }
 
-    fn complete_setup(&mut self, session: &Session, customer: Option<String>, method: Option<String>) {
+    fn complete_setup(
+        &mut self,
+        session: &Session,
+        customer: Option<String>,
+        method: Option<String>,
+    ) {
         if let (Some(customer), Some(method)) = (&customer, &method) {
             self.attach_card(method, customer);
         }

@@ -69,7 +69,8 @@ impl Stripe {
             .choice("mode", &["payment", "setup", "subscription"])?
             .ok_or_else(|| Refusal::missing("mode"))?;
         p.choice("ui_mode", &["hosted", "hosted_page"])?;
-        let success_url = checked_url(p, "success_url")?.ok_or_else(|| Refusal::missing("success_url"))?;
+        let success_url =
+            checked_url(p, "success_url")?.ok_or_else(|| Refusal::missing("success_url"))?;
         let cancel_url = checked_url(p, "cancel_url")?;
         let customer = match p.filled("customer")? {
             Some(id) => Some(self.customer(id, "customer")?.id.clone()),
@@ -77,10 +78,13 @@ impl Stripe {
         };
         let customer_email = p.owned("customer_email")?;
         if customer.is_some() && customer_email.is_some() {
-            return Err(Refusal::invalid("You may only specify one of these parameters: customer, customer_email."));
+            return Err(Refusal::invalid(
+                "You may only specify one of these parameters: customer, customer_email.",
+            ));
         }
         let automatic_tax = read_automatic_tax(p)?;
-        let tax_id_collection = self.check_customer_update(p, customer.as_deref(), automatic_tax)?;
+        let tax_id_collection =
+            self.check_customer_update(p, customer.as_deref(), automatic_tax)?;
         let lines = self.read_lines(p, mode)?;
         let subscription = self.read_subscription_data(p, mode)?;
         let payment = read_payment_data(p, mode)?;
@@ -98,7 +102,9 @@ impl Stripe {
             .map(|price| price.currency.clone())
             .or(p.owned("currency")?);
         let metadata = p.metadata()?;
-        let collection = p.choice("payment_method_collection", &["always", "if_required"])?.unwrap_or("always");
+        let collection = p
+            .choice("payment_method_collection", &["always", "if_required"])?
+            .unwrap_or("always");
         let creation = p.choice("customer_creation", &["always", "if_required"])?;
         if creation.is_some() && mode == "subscription" {
             return Err(Refusal::param(
@@ -120,7 +126,11 @@ impl Stripe {
             created: self.stamp(),
             mode,
             status: "open",
-            payment_status: if mode == "setup" { "no_payment_required" } else { "unpaid" },
+            payment_status: if mode == "setup" {
+                "no_payment_required"
+            } else {
+                "unpaid"
+            },
             lines,
             customer_creation: match (&customer, mode) {
                 (None, "payment") => Some(creation.unwrap_or("if_required")),
@@ -166,7 +176,12 @@ impl Stripe {
     }
 
     /// Stripe demands leave to write to an existing customer before it collects tax ids or addresses for one.
-    fn check_customer_update(&self, p: &Params<'_>, customer: Option<&str>, automatic_tax: bool) -> Outcome<bool> {
+    fn check_customer_update(
+        &self,
+        p: &Params<'_>,
+        customer: Option<&str>,
+        automatic_tax: bool,
+    ) -> Outcome<bool> {
         let (mut name, mut address) = (false, false);
         if let Some(update) = p.hash("customer_update")? {
             update.only(&["address", "name", "shipping"])?;
@@ -174,7 +189,10 @@ impl Stripe {
             address = update.choice("address", &["auto", "never"])? == Some("auto");
             update.choice("shipping", &["auto", "never"])?;
             if customer.is_none() {
-                return Err(Refusal::param("customer_update", "`customer_update` can only be used with `customer`."));
+                return Err(Refusal::param(
+                    "customer_update",
+                    "`customer_update` can only be used with `customer`.",
+                ));
             }
         }
         let collects = match p.hash("tax_id_collection")? {
@@ -189,8 +207,9 @@ impl Stripe {
                 "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing customer, please set `customer_update[name]` to `auto`.",
             ));
         }
-        let known_address =
-            customer.and_then(|id| self.customers.get(id)).is_some_and(|row| row.address["country"].is_string());
+        let known_address = customer
+            .and_then(|id| self.customers.get(id))
+            .is_some_and(|row| row.address["country"].is_string());
         if automatic_tax && customer.is_some() && !address && !known_address {
             return Err(Refusal::coded(
                 "customer_tax_location_invalid",
@@ -206,7 +225,10 @@ impl Stripe {
             return if asked.is_empty() {
                 Ok(Vec::new())
             } else {
-                Err(Refusal::param("line_items", "`line_items` cannot be used in `setup` mode."))
+                Err(Refusal::param(
+                    "line_items",
+                    "`line_items` cannot be used in `setup` mode.",
+                ))
             };
         }
         if asked.is_empty() {
@@ -237,17 +259,28 @@ impl Stripe {
                 .at(hash.name("quantity"))
             })?;
             if quantity < 1 {
-                return Err(Refusal::param(hash.name("quantity"), "Quantity must be at least 1."));
+                return Err(Refusal::param(
+                    hash.name("quantity"),
+                    "Quantity must be at least 1.",
+                ));
             }
             let adjustable = match hash.hash("adjustable_quantity")? {
                 None => None,
                 Some(range) => {
                     range.only(&["enabled", "minimum", "maximum"])?;
-                    let bounds = (range.int("minimum")?.unwrap_or(0), range.int("maximum")?.unwrap_or(99));
+                    let bounds = (
+                        range.int("minimum")?.unwrap_or(0),
+                        range.int("maximum")?.unwrap_or(99),
+                    );
                     (range.flag("enabled")? == Some(true)).then_some(bounds)
                 }
             };
-            lines.push(SessionLine { id: self.ids.long("li_"), price, quantity, adjustable });
+            lines.push(SessionLine {
+                id: self.ids.long("li_"),
+                price,
+                quantity,
+                adjustable,
+            });
         }
         if mode == "subscription" && recurring.is_empty() {
             return Err(Refusal::invalid(
@@ -262,7 +295,10 @@ impl Stripe {
         }
         currencies.dedup();
         if currencies.len() > 1 {
-            return Err(Refusal::param("line_items", "All line items must have the same currency."));
+            return Err(Refusal::param(
+                "line_items",
+                "All line items must have the same currency.",
+            ));
         }
         self.check_together(recurring.iter().map(String::as_str))?;
         Ok(lines)
@@ -278,7 +314,14 @@ impl Stripe {
                 format!("You can not pass `subscription_data` in `{mode}` mode."),
             ));
         }
-        data.only(&["metadata", "description", "trial_period_days", "trial_end", "trial_settings", "billing_mode"])?;
+        data.only(&[
+            "metadata",
+            "description",
+            "trial_period_days",
+            "trial_end",
+            "trial_settings",
+            "billing_mode",
+        ])?;
         let (days, end) = (data.int("trial_period_days")?, data.int("trial_end")?);
         if days.is_some() && end.is_some() {
             return Err(Refusal::invalid(
@@ -339,11 +382,18 @@ fn read_payment_data(p: &Params<'_>, mode: &str) -> Outcome<PaymentData> {
             format!("You can not pass `payment_intent_data` in `{mode}` mode."),
         ));
     }
-    data.only(&["metadata", "description", "setup_future_usage", "receipt_email"])?;
+    data.only(&[
+        "metadata",
+        "description",
+        "setup_future_usage",
+        "receipt_email",
+    ])?;
     Ok(PaymentData {
         metadata: data.metadata()?,
         description: data.owned("description")?,
-        save_card: data.choice("setup_future_usage", &["off_session", "on_session"])?.is_some(),
+        save_card: data
+            .choice("setup_future_usage", &["off_session", "on_session"])?
+            .is_some(),
     })
 }
 
@@ -355,10 +405,8 @@ fn checked_url(p: &Params<'_>, name: &str) -> Outcome<Option<String>> {
     match url::Url::parse(&text.replace("{CHECKOUT_SESSION_ID}", "cs")) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text.to_owned())),
         _ => {
-            let mut refusal = Refusal::param(
-                name,
-                "Not a valid URL: URLs must begin with http or https.",
-            );
+            let mut refusal =
+                Refusal::param(name, "Not a valid URL: URLs must begin with http or https.");
             refusal.code = Some("url_invalid");
             Err(refusal)
         }

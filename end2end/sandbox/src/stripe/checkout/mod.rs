@@ -18,15 +18,32 @@ use super::{
 
 impl Stripe {
     fn session(&self, id: &str) -> Outcome<&Session> {
-        self.sessions.get(id).ok_or_else(|| Refusal::not_found("checkout.session", id))
+        self.sessions
+            .get(id)
+            .ok_or_else(|| Refusal::not_found("checkout.session", id))
     }
 
-    pub(super) fn sessions_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn sessions_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => self.create_session(p).map(Some),
             ("GET", []) => {
-                pagination::only_filters(p, &["customer", "subscription", "payment_intent", "status", "customer_details"])?;
-                let (customer, subscription) = (self.customer_filter(p)?, p.filled("subscription")?);
+                pagination::only_filters(
+                    p,
+                    &[
+                        "customer",
+                        "subscription",
+                        "payment_intent",
+                        "status",
+                        "customer_details",
+                    ],
+                )?;
+                let (customer, subscription) =
+                    (self.customer_filter(p)?, p.filled("subscription")?);
                 let intent = p.filled("payment_intent")?;
                 let status = p.choice("status", &["open", "complete", "expired"])?;
                 let email = match p.hash("customer_details")? {
@@ -37,18 +54,24 @@ impl Stripe {
                     None => None,
                 };
                 let owner = subscription.or(customer);
-                let (rows, more) = pagination::page(&self.sessions, owner, "checkout.session", p, |row| {
-                    customer.is_none_or(|id| row.customer.as_deref() == Some(id))
-                        && intent.is_none_or(|id| row.payment_intent.as_deref() == Some(id))
-                        && status.is_none_or(|status| row.status == status)
-                        && email.is_none_or(|email| row.email.as_deref() == Some(email))
-                })?;
-                let data = rows.into_iter().map(|row| self.render_session(row)).collect();
+                let (rows, more) =
+                    pagination::page(&self.sessions, owner, "checkout.session", p, |row| {
+                        customer.is_none_or(|id| row.customer.as_deref() == Some(id))
+                            && intent.is_none_or(|id| row.payment_intent.as_deref() == Some(id))
+                            && status.is_none_or(|status| row.status == status)
+                            && email.is_none_or(|email| row.email.as_deref() == Some(email))
+                    })?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_session(row))
+                    .collect();
                 Ok(Some(pagination::list(data, more, "/v1/checkout/sessions")))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                self.session(id).map(|row| self.render_session(row)).map(Some)
+                self.session(id)
+                    .map(|row| self.render_session(row))
+                    .map(Some)
             }
             ("GET", [id, "line_items"]) => {
                 p.only(&["limit", "starting_after", "ending_before"])?;
@@ -57,7 +80,11 @@ impl Stripe {
                 let lines = self.render_session_lines(row);
                 let more = lines.len() > limit;
                 let data = lines.into_iter().take(limit).collect();
-                Ok(Some(pagination::list(data, more, &format!("/v1/checkout/sessions/{id}/line_items"))))
+                Ok(Some(pagination::list(
+                    data,
+                    more,
+                    &format!("/v1/checkout/sessions/{id}/line_items"),
+                )))
             }
             ("POST", [id]) => {
                 p.only(&["metadata"])?;
@@ -66,7 +93,9 @@ impl Stripe {
                 if let Some(row) = self.sessions.get_mut(id) {
                     row.metadata = metadata;
                 }
-                self.session(id).map(|row| self.render_session(row)).map(Some)
+                self.session(id)
+                    .map(|row| self.render_session(row))
+                    .map(Some)
             }
             ("POST", [id, "expire"]) => {
                 p.only(&[])?;
@@ -77,14 +106,20 @@ impl Stripe {
                     )));
                 }
                 self.expire_session(id);
-                self.session(id).map(|row| self.render_session(row)).map(Some)
+                self.session(id)
+                    .map(|row| self.render_session(row))
+                    .map(Some)
             }
             _ => Ok(None),
         }
     }
 
     pub(super) fn session_expires(&mut self, id: &str, at: i64) {
-        if self.sessions.get(id).is_some_and(|row| row.status == "open" && row.expires_at == at) {
+        if self
+            .sessions
+            .get(id)
+            .is_some_and(|row| row.status == "open" && row.expires_at == at)
+        {
             self.expire_session(id);
         }
     }

@@ -79,7 +79,11 @@ impl Stripe {
             "metadata": row.metadata,
             "mode": row.mode,
         });
-        joined([first, second, self.render_session_rest(row, subtotal - total)])
+        joined([
+            first,
+            second,
+            self.render_session_rest(row, subtotal - total),
+        ])
     }
 
     fn render_session_rest(&self, row: &Session, discount: i64) -> Value {
@@ -104,6 +108,7 @@ impl Stripe {
             "submit_type": null,
             "subscription": row.subscription,
             "success_url": row.success_url,
+            "tax_id_collection": { "enabled": row.tax_id_collection, "required": "never" },
             "total_details": { "amount_discount": discount, "amount_shipping": 0, "amount_tax": 0 },
             "ui_mode": "hosted_page",
             "url": (row.status == "open").then(|| format!("{}/checkout/{}", self.base, row.id)),

@@ -33,7 +33,11 @@ impl Stripe {
         let now = self.stamp();
         let mut taken = Vec::new();
         for item in self.invoice_items.ids_of(subscription) {
-            if let Some(row) = self.invoice_items.get_mut(&item).filter(|row| row.invoice.is_none()) {
+            if let Some(row) = self
+                .invoice_items
+                .get_mut(&item)
+                .filter(|row| row.invoice.is_none())
+            {
                 row.invoice = Some(id.clone());
                 taken.push(row.line.clone());
             }
@@ -69,7 +73,12 @@ impl Stripe {
             amount_paid: 0,
             period,
             payment_intent: None,
-            discounts: row.discounts.iter().filter(|one| one.applies(now)).cloned().collect(),
+            discounts: row
+                .discounts
+                .iter()
+                .filter(|one| one.applies(now))
+                .cloned()
+                .collect(),
             email: customer.email.clone(),
             name: customer.name.clone(),
             authenticating: None,
@@ -78,7 +87,9 @@ impl Stripe {
         self.invoices.add(invoice);
         if let Some(row) = self.subscriptions.get_mut(subscription) {
             row.latest_invoice = Some(id.clone());
-            row.discounts.iter_mut().for_each(super::super::records::Discount::spend);
+            row.discounts
+                .iter_mut()
+                .for_each(super::super::records::Discount::spend);
         }
         Some(id)
     }
@@ -91,7 +102,11 @@ impl Stripe {
     }
 
     /// Changes an invoice; tells it by `invoice.updated` when something differs.
-    pub(in crate::stripe) fn change_invoice(&mut self, id: &str, change: impl FnOnce(&mut Invoice)) {
+    pub(in crate::stripe) fn change_invoice(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut Invoice),
+    ) {
         let Some(row) = self.invoices.get(id) else {
             return;
         };
@@ -109,14 +124,21 @@ impl Stripe {
     /// Nothing due: paid at once.
     pub(in crate::stripe) fn finalize(&mut self, id: &str) {
         let now = self.stamp();
-        let Some(invoice) = self.invoices.get(id).filter(|row| row.status == InvoiceStatus::Draft) else {
+        let Some(invoice) = self
+            .invoices
+            .get(id)
+            .filter(|row| row.status == InvoiceStatus::Draft)
+        else {
             return;
         };
         let (total, customer_id) = (invoice.total(), invoice.customer.clone());
         let mut number = None;
         let mut starting = 0;
         self.change_customer(&customer_id, |customer| {
-            number = Some(format!("{}-{:04}", customer.invoice_prefix, customer.next_invoice));
+            number = Some(format!(
+                "{}-{:04}",
+                customer.invoice_prefix, customer.next_invoice
+            ));
             customer.next_invoice += 1;
             starting = customer.balance;
         });
@@ -182,11 +204,19 @@ impl Stripe {
     }
 
     /// The card an invoice would be charged to.
-    pub(in crate::stripe) fn card_for(&self, customer: &str, subscription: Option<&str>) -> Option<String> {
+    pub(in crate::stripe) fn card_for(
+        &self,
+        customer: &str,
+        subscription: Option<&str>,
+    ) -> Option<String> {
         subscription
             .and_then(|id| self.subscriptions.get(id))
             .and_then(|row| row.default_payment_method.clone())
-            .or_else(|| self.customers.get(customer).and_then(|row| row.default_payment_method.clone()))
+            .or_else(|| {
+                self.customers
+                    .get(customer)
+                    .and_then(|row| row.default_payment_method.clone())
+            })
     }
 
     /// Tries to take the money of an open invoice, and does what follows from the answer.
@@ -197,10 +227,15 @@ impl Stripe {
         if invoice.status == InvoiceStatus::Paid {
             return Paying::Paid;
         }
-        if !matches!(invoice.status, InvoiceStatus::Open | InvoiceStatus::Uncollectible) {
+        if !matches!(
+            invoice.status,
+            InvoiceStatus::Open | InvoiceStatus::Uncollectible
+        ) {
             return Paying::NoMethod;
         }
-        let method = how.method.or_else(|| self.card_for(&invoice.customer, invoice.subscription.as_deref()));
+        let method = how
+            .method
+            .or_else(|| self.card_for(&invoice.customer, invoice.subscription.as_deref()));
         let paying = match (invoice.payment_intent.clone(), method) {
             (Some(intent), Some(method)) => self.charge_intent(&intent, &method, how.authenticated),
             _ => Paying::NoMethod,
@@ -222,14 +257,19 @@ impl Stripe {
         if row.status == InvoiceStatus::Paid {
             return;
         }
-        let (due, subscription, customer) = (row.due(), row.subscription.clone(), row.customer.clone());
+        let (due, subscription, customer) =
+            (row.due(), row.subscription.clone(), row.customer.clone());
         let intent = row.payment_intent.clone();
         self.change_invoice(id, |invoice| {
             invoice.status = InvoiceStatus::Paid;
             invoice.amount_paid = due;
             invoice.paid_at = Some(now);
             invoice.attempted = true;
-            invoice.attempt_count = if charged { invoice.attempt_count.max(1) } else { invoice.attempt_count };
+            invoice.attempt_count = if charged {
+                invoice.attempt_count.max(1)
+            } else {
+                invoice.attempt_count
+            };
             invoice.next_attempt = None;
             invoice.auto_advance = false;
             invoice.authenticating = None;
@@ -237,7 +277,11 @@ impl Stripe {
         self.emit_invoice("invoice.paid", id);
         self.emit_invoice("invoice.payment_succeeded", id);
         for payment in self.invoice_payments.ids_of(id) {
-            let Some(row) = self.invoice_payments.get_mut(&payment).filter(|row| row.status == "open") else {
+            let Some(row) = self
+                .invoice_payments
+                .get_mut(&payment)
+                .filter(|row| row.status == "open")
+            else {
                 continue;
             };
             if charged {
@@ -262,10 +306,11 @@ impl Stripe {
 
     /// A customer is delinquent while an invoice of theirs is open after a failed attempt.
     fn refresh_delinquent(&mut self, customer: &str) {
-        let owes = self
-            .invoices
-            .of(customer)
-            .any(|row| row.status == InvoiceStatus::Open && row.attempted && row.reason != "subscription_create");
+        let owes = self.invoices.of(customer).any(|row| {
+            row.status == InvoiceStatus::Open
+                && row.attempted
+                && row.reason != "subscription_create"
+        });
         self.change_customer(customer, |customer| customer.delinquent = owes);
     }
 
@@ -307,7 +352,11 @@ impl Stripe {
     }
 
     pub(in crate::stripe) fn finalization_due(&mut self, id: &str, at: i64) {
-        if self.invoices.get(id).is_some_and(|row| row.finalizes_at == Some(at) && row.auto_advance) {
+        if self
+            .invoices
+            .get(id)
+            .is_some_and(|row| row.finalizes_at == Some(at) && row.auto_advance)
+        {
             self.finalize(id);
             self.collect_automatically(id);
         }
@@ -315,14 +364,26 @@ impl Stripe {
 
     /// Takes the money of an open invoice as Stripe does by itself.
     pub(in crate::stripe) fn collect_automatically(&mut self, id: &str) -> Paying {
-        if let Some(row) = self.invoices.get_mut(id).filter(|row| row.status == InvoiceStatus::Open) {
+        if let Some(row) = self
+            .invoices
+            .get_mut(id)
+            .filter(|row| row.status == InvoiceStatus::Open)
+        {
             row.auto_advance = true;
         }
-        self.collect(id, Collecting { automatic: true, ..Collecting::default() })
+        self.collect(
+            id,
+            Collecting {
+                automatic: true,
+                ..Collecting::default()
+            },
+        )
     }
 
     pub(in crate::stripe) fn retry_due(&mut self, id: &str, at: i64) {
-        let due = |row: &Invoice| row.status == InvoiceStatus::Open && row.next_attempt == Some(at) && row.auto_advance;
+        let due = |row: &Invoice| {
+            row.status == InvoiceStatus::Open && row.next_attempt == Some(at) && row.auto_advance
+        };
         if self.invoices.get(id).is_some_and(due) {
             self.collect_automatically(id);
         }
@@ -333,7 +394,10 @@ impl Stripe {
         let Some(row) = self.invoices.get_mut(id) else {
             return;
         };
-        if !matches!(row.status, InvoiceStatus::Open | InvoiceStatus::Uncollectible) {
+        if !matches!(
+            row.status,
+            InvoiceStatus::Open | InvoiceStatus::Uncollectible
+        ) {
             return;
         }
         row.status = InvoiceStatus::Void;
@@ -344,7 +408,11 @@ impl Stripe {
         // Credit it had used goes back.
         let credit = row.starting_balance - row.ending_balance.unwrap_or(row.starting_balance);
         for payment in self.invoice_payments.ids_of(id) {
-            if let Some(payment) = self.invoice_payments.get_mut(&payment).filter(|row| row.status == "open") {
+            if let Some(payment) = self
+                .invoice_payments
+                .get_mut(&payment)
+                .filter(|row| row.status == "open")
+            {
                 payment.status = "canceled";
                 payment.canceled_at = Some(now);
             }
@@ -359,7 +427,11 @@ impl Stripe {
 
     pub(in crate::stripe) fn mark_uncollectible(&mut self, id: &str) {
         let now = self.stamp();
-        let Some(row) = self.invoices.get_mut(id).filter(|row| row.status == InvoiceStatus::Open) else {
+        let Some(row) = self
+            .invoices
+            .get_mut(id)
+            .filter(|row| row.status == InvoiceStatus::Open)
+        else {
             return;
         };
         row.status = InvoiceStatus::Uncollectible;
@@ -374,7 +446,8 @@ impl Stripe {
     /// Stops collecting what a subscription that has ended still owes.
     pub(in crate::stripe) fn stop_collecting(&mut self, subscription: &str) {
         for id in self.invoices.ids_of(subscription) {
-            let open = |row: &Invoice| matches!(row.status, InvoiceStatus::Draft | InvoiceStatus::Open);
+            let open =
+                |row: &Invoice| matches!(row.status, InvoiceStatus::Draft | InvoiceStatus::Open);
             if self.invoices.get(&id).is_some_and(open) {
                 self.change_invoice(&id, |invoice| {
                     invoice.auto_advance = false;
@@ -390,14 +463,22 @@ impl Stripe {
         let Some(row) = self.subscriptions.get(subscription) else {
             return;
         };
-        if row.pending_update.as_ref().is_some_and(|pending| pending.invoice == invoice) {
+        if row
+            .pending_update
+            .as_ref()
+            .is_some_and(|pending| pending.invoice == invoice)
+        {
             self.apply_pending_update(subscription);
             return;
         }
         let latest = row.latest_invoice.as_deref() == Some(invoice);
         let status = match row.status {
             Status::Incomplete if latest => {
-                if row.trial.is_some_and(|(_, end)| end > self.stamp()) { Status::Trialing } else { Status::Active }
+                if row.trial.is_some_and(|(_, end)| end > self.stamp()) {
+                    Status::Trialing
+                } else {
+                    Status::Active
+                }
             }
             Status::PastDue | Status::Unpaid if latest => Status::Active,
             other => other,
@@ -410,7 +491,10 @@ impl Stripe {
         let Some(row) = self.subscriptions.get(subscription) else {
             return;
         };
-        let pending = row.pending_update.as_ref().is_some_and(|pending| pending.invoice == invoice);
+        let pending = row
+            .pending_update
+            .as_ref()
+            .is_some_and(|pending| pending.invoice == invoice);
         let latest = row.latest_invoice.as_deref() == Some(invoice);
         if pending || !latest {
             return;

@@ -19,16 +19,25 @@ use super::{
 
 impl Stripe {
     fn invoice(&self, id: &str) -> Outcome<&Invoice> {
-        self.invoices.get(id).ok_or_else(|| Refusal::not_found("invoice", id))
+        self.invoices
+            .get(id)
+            .ok_or_else(|| Refusal::not_found("invoice", id))
     }
 
-    pub(super) fn invoices_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn invoices_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => self.list_invoices(p).map(Some),
             ("POST", ["create_preview"]) => self.preview(p).map(Some),
             ("GET", [id]) => {
                 p.only(&[])?;
-                self.invoice(id).map(|row| self.render_invoice(row)).map(Some)
+                self.invoice(id)
+                    .map(|row| self.render_invoice(row))
+                    .map(Some)
             }
             ("GET", [id, "lines"]) => {
                 p.only(&["limit", "starting_after", "ending_before"])?;
@@ -38,12 +47,22 @@ impl Stripe {
                     None => 0,
                     Some(after) => {
                         let place = invoice.lines.iter().position(|line| line.id == after);
-                        place.ok_or_else(|| Refusal::no_such("line item", after, "starting_after"))? + 1
+                        place
+                            .ok_or_else(|| Refusal::no_such("line item", after, "starting_after"))?
+                            + 1
                     }
                 };
                 let rest = invoice.lines.iter().skip(skip);
-                let data: Vec<Value> = rest.clone().take(limit).map(|line| self.render_line(invoice, line)).collect();
-                Ok(Some(pagination::list(data, rest.count() > limit, &format!("/v1/invoices/{id}/lines"))))
+                let data: Vec<Value> = rest
+                    .clone()
+                    .take(limit)
+                    .map(|line| self.render_line(invoice, line))
+                    .collect();
+                Ok(Some(pagination::list(
+                    data,
+                    rest.count() > limit,
+                    &format!("/v1/invoices/{id}/lines"),
+                )))
             }
             ("POST", [id, "pay"]) => self.pay_invoice(id, p).map(Some),
             ("POST", [id, action @ ("finalize" | "void" | "mark_uncollectible")]) => {
@@ -59,44 +78,82 @@ impl Stripe {
                     draft.auto_advance = auto;
                 }
                 self.change_invoice(id, |invoice| *invoice = draft);
-                self.invoice(id).map(|row| self.render_invoice(row)).map(Some)
+                self.invoice(id)
+                    .map(|row| self.render_invoice(row))
+                    .map(Some)
             }
             _ => Ok(None),
         }
     }
 
     fn list_invoices(&self, p: &Params<'_>) -> Outcome {
-        pagination::only_filters(p, &["customer", "subscription", "status", "collection_method", "due_date"])?;
+        pagination::only_filters(
+            p,
+            &[
+                "customer",
+                "subscription",
+                "status",
+                "collection_method",
+                "due_date",
+            ],
+        )?;
         let customer = self.customer_filter(p)?;
         let subscription = p.filled("subscription")?;
         if let Some(id) = subscription.filter(|id| !self.subscriptions.has(id)) {
             return Err(Refusal::no_such("subscription", id, "subscription"));
         }
         let status = p.choice("status", &InvoiceStatus::NAMES)?;
-        let method = p.choice("collection_method", &["charge_automatically", "send_invoice"])?;
-        let (rows, more) = pagination::page(&self.invoices, subscription.or(customer), "invoice", p, |row| {
-            customer.is_none_or(|id| row.customer == id)
-                && status.is_none_or(|status| row.status.name() == status)
-                && method.is_none_or(|method| method == "charge_automatically")
-        })?;
-        let data = rows.into_iter().map(|row| self.render_invoice(row)).collect();
+        let method = p.choice(
+            "collection_method",
+            &["charge_automatically", "send_invoice"],
+        )?;
+        let (rows, more) = pagination::page(
+            &self.invoices,
+            subscription.or(customer),
+            "invoice",
+            p,
+            |row| {
+                customer.is_none_or(|id| row.customer == id)
+                    && status.is_none_or(|status| row.status.name() == status)
+                    && method.is_none_or(|method| method == "charge_automatically")
+            },
+        )?;
+        let data = rows
+            .into_iter()
+            .map(|row| self.render_invoice(row))
+            .collect();
         Ok(pagination::list(data, more, "/v1/invoices"))
     }
 
     fn pay_invoice(&mut self, id: &str, p: &Params<'_>) -> Outcome {
-        p.only(&["payment_method", "paid_out_of_band", "off_session", "forgive"])?;
+        p.only(&[
+            "payment_method",
+            "paid_out_of_band",
+            "off_session",
+            "forgive",
+        ])?;
         let invoice = self.invoice(id)?;
         match invoice.status {
-            InvoiceStatus::Paid => return Err(Refusal::coded("invoice_already_paid", "Invoice is already paid")),
+            InvoiceStatus::Paid => {
+                return Err(Refusal::coded(
+                    "invoice_already_paid",
+                    "Invoice is already paid",
+                ));
+            }
             InvoiceStatus::Void => {
-                return Err(Refusal::invalid("You can only pay an open invoice; this invoice is void."));
+                return Err(Refusal::invalid(
+                    "You can only pay an open invoice; this invoice is void.",
+                ));
             }
             InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => {}
         }
         let method = match p.filled("payment_method")? {
             None => None,
             Some(method) => {
-                let owner = self.methods.get(method).and_then(|row| row.customer.as_deref());
+                let owner = self
+                    .methods
+                    .get(method)
+                    .and_then(|row| row.customer.as_deref());
                 if owner != Some(invoice.customer.as_str()) {
                     return Err(Refusal::no_such("PaymentMethod", method, "payment_method"));
                 }
@@ -107,7 +164,11 @@ impl Stripe {
         if p.flag("paid_out_of_band")? == Some(true) {
             self.settle(id, false);
         }
-        let how = Collecting { method, authenticated: false, automatic: false };
+        let how = Collecting {
+            method,
+            authenticated: false,
+            automatic: false,
+        };
         let outcome = self.collect(id, how);
         match outcome {
             Paying::Paid => self.invoice(id).map(|row| self.render_invoice(row)),
@@ -141,7 +202,12 @@ impl Stripe {
         self.invoice(id).map(|row| self.render_invoice(row))
     }
 
-    pub(super) fn invoice_payments_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn invoice_payments_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => {
                 pagination::only_filters(p, &["invoice", "payment", "status"])?;
@@ -155,39 +221,59 @@ impl Stripe {
                     }
                 };
                 let invoice = p.filled("invoice")?;
-                let (rows, more) =
-                    pagination::page(&self.invoice_payments, invoice.or(intent), "invoice_payment", p, |row| {
+                let (rows, more) = pagination::page(
+                    &self.invoice_payments,
+                    invoice.or(intent),
+                    "invoice_payment",
+                    p,
+                    |row| {
                         status.is_none_or(|status| row.status == status)
                             && intent.is_none_or(|intent| row.payment_intent == intent)
-                    })?;
+                    },
+                )?;
                 let data = rows.into_iter().map(Self::render_invoice_payment).collect();
                 Ok(Some(pagination::list(data, more, "/v1/invoice_payments")))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                let row = self.invoice_payments.get(id).ok_or_else(|| Refusal::not_found("invoice_payment", id))?;
+                let row = self
+                    .invoice_payments
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("invoice_payment", id))?;
                 Ok(Some(Self::render_invoice_payment(row)))
             }
             _ => Ok(None),
         }
     }
 
-    pub(super) fn invoice_items_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn invoice_items_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => {
                 pagination::only_filters(p, &["customer", "invoice", "pending"])?;
                 let customer = self.customer_filter(p)?;
                 let (invoice, pending) = (p.filled("invoice")?, p.flag("pending")?);
-                let (rows, more) = pagination::page(&self.invoice_items, customer, "invoiceitem", p, |row| {
-                    invoice.is_none_or(|id| row.invoice.as_deref() == Some(id))
-                        && pending.is_none_or(|pending| row.invoice.is_none() == pending)
-                })?;
-                let data = rows.into_iter().map(|row| self.render_invoice_item(row)).collect();
+                let (rows, more) =
+                    pagination::page(&self.invoice_items, customer, "invoiceitem", p, |row| {
+                        invoice.is_none_or(|id| row.invoice.as_deref() == Some(id))
+                            && pending.is_none_or(|pending| row.invoice.is_none() == pending)
+                    })?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_invoice_item(row))
+                    .collect();
                 Ok(Some(pagination::list(data, more, "/v1/invoiceitems")))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                let row = self.invoice_items.get(id).ok_or_else(|| Refusal::not_found("invoiceitem", id))?;
+                let row = self
+                    .invoice_items
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("invoiceitem", id))?;
                 Ok(Some(self.render_invoice_item(row)))
             }
             _ => Ok(None),

@@ -13,7 +13,12 @@ use super::super::{
 
 impl Stripe {
     pub(super) fn preview(&mut self, p: &Params<'_>) -> Outcome {
-        p.only(&["customer", "subscription", "subscription_details", "preview_mode"])?;
+        p.only(&[
+            "customer",
+            "subscription",
+            "subscription_details",
+            "preview_mode",
+        ])?;
         p.choice("preview_mode", &["next", "recurring"])?;
         let details = p.hash("subscription_details")?;
         if let Some(details) = &details {
@@ -30,11 +35,16 @@ impl Stripe {
         match p.filled("subscription")? {
             Some(id) => {
                 let row = self.subscriptions.get(id);
-                let row = row.ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))?.clone();
+                let row = row
+                    .ok_or_else(|| Refusal::no_such("subscription", id, "subscription"))?
+                    .clone();
                 if let Some(customer) = p.filled("customer")?
                     && customer != row.customer
                 {
-                    return Err(Refusal::param("customer", "The subscription does not belong to this customer."));
+                    return Err(Refusal::param(
+                        "customer",
+                        "The subscription does not belong to this customer.",
+                    ));
                 }
                 self.preview_change(&row, details.as_ref())
             }
@@ -43,7 +53,13 @@ impl Stripe {
     }
 
     fn preview_change(&mut self, row: &Subscription, details: Option<&Params<'_>>) -> Outcome {
-        let none = || Refusal::coded("invoice_upcoming_none", format!("No upcoming invoices for customer: {}", row.customer)).with_status(404);
+        let none = || {
+            Refusal::coded(
+                "invoice_upcoming_none",
+                format!("No upcoming invoices for customer: {}", row.customer),
+            )
+            .with_status(404)
+        };
         if row.status.ended() {
             return Err(none());
         }
@@ -56,7 +72,10 @@ impl Stripe {
                         "The sandbox does not preview cancellations.",
                     ));
                 }
-                let prorate = p.choice("proration_behavior", &["create_prorations", "always_invoice", "none"])?;
+                let prorate = p.choice(
+                    "proration_behavior",
+                    &["create_prorations", "always_invoice", "none"],
+                )?;
                 self.read_change(row, p, Prorate::parse(prorate))?
             }
         };
@@ -64,7 +83,10 @@ impl Stripe {
             Some(p) => p.flag("cancel_at_period_end")?,
             None => None,
         };
-        let items = change.as_ref().map_or(&row.items, |change: &Change| &change.items).clone();
+        let items = change
+            .as_ref()
+            .map_or(&row.items, |change: &Change| &change.items)
+            .clone();
         let bill = match &change {
             Some(change) => self.bill(row, change),
             None => Bill::Nothing,
@@ -101,9 +123,18 @@ impl Stripe {
     }
 
     /// The lines of the period after `end`.
-    fn next_lines(&mut self, row: &Subscription, items: &[super::super::records::Item], end: i64) -> Vec<Line> {
+    fn next_lines(
+        &mut self,
+        row: &Subscription,
+        items: &[super::super::records::Item],
+        end: i64,
+    ) -> Vec<Line> {
         let (_, every) = self.terms(items.first().map(|item| item.price.as_str()));
-        let anchor = if row.status == Status::Trialing { end } else { row.anchor };
+        let anchor = if row.status == Status::Trialing {
+            end
+        } else {
+            row.anchor
+        };
         let next = (end, period_end(anchor, every.interval, every.count, end));
         let mut items = items.to_vec();
         for item in &mut items {
@@ -115,13 +146,20 @@ impl Stripe {
     fn preview_new(&mut self, customer: &str, details: Option<&Params<'_>>) -> Outcome {
         let customer = self.customer(customer, "customer")?.clone();
         let details = details.ok_or_else(|| {
-            Refusal::coded("invoice_upcoming_none", format!("No upcoming invoices for customer: {}", customer.id)).with_status(404)
+            Refusal::coded(
+                "invoice_upcoming_none",
+                format!("No upcoming invoices for customer: {}", customer.id),
+            )
+            .with_status(404)
         })?;
         let now = self.stamp();
         let mut items = Vec::new();
         for hash in details.hashes("items")? {
             hash.only(&["price", "quantity"])?;
-            let price = self.active_price(hash.need("price")?, &hash.name("price"))?.id.clone();
+            let price = self
+                .active_price(hash.need("price")?, &hash.name("price"))?
+                .id
+                .clone();
             let (_, every) = self.terms(Some(&price));
             let period = (now, period_end(now, every.interval, every.count, now));
             let quantity = hash.int("quantity")?.unwrap_or(1);
@@ -133,7 +171,16 @@ impl Stripe {
         self.check_together(items.iter().map(|item| item.price.as_str()))?;
         let (currency, _) = self.terms(items.first().map(|item| item.price.as_str()));
         let lines = self.full_lines(&items, false);
-        let invoice = self.blank_preview(&customer.id, None, Metadata::new(), currency, "subscription_create", lines, now, (now, now));
+        let invoice = self.blank_preview(
+            &customer.id,
+            None,
+            Metadata::new(),
+            currency,
+            "subscription_create",
+            lines,
+            now,
+            (now, now),
+        );
         Ok(self.render_invoice(&invoice))
     }
 
@@ -155,7 +202,12 @@ impl Stripe {
             at,
             period,
         );
-        invoice.discounts = row.discounts.iter().filter(|one| one.applies(at)).cloned().collect();
+        invoice.discounts = row
+            .discounts
+            .iter()
+            .filter(|one| one.applies(at))
+            .cloned()
+            .collect();
         self.discount_lines(&mut invoice.lines, &invoice.discounts, &invoice.currency);
         self.render_invoice(&invoice)
     }

@@ -4,15 +4,22 @@ use serde_json::{Value, json};
 
 use super::super::{
     Stripe,
-    state::joined,
     records::{Invoice, InvoiceItem, InvoicePayment, InvoiceStatus, Line},
+    state::joined,
 };
 
 impl Stripe {
     pub(in crate::stripe) fn render_invoice(&self, invoice: &Invoice) -> Value {
-        let lines: Vec<Value> = invoice.lines.iter().map(|line| self.render_line(invoice, line)).collect();
+        let lines: Vec<Value> = invoice
+            .lines
+            .iter()
+            .map(|line| self.render_line(invoice, line))
+            .collect();
         let total = invoice.total();
-        let hosted = invoice.number.as_ref().map(|_| format!("{}/invoice/{}", self.base, invoice.id));
+        let hosted = invoice
+            .number
+            .as_ref()
+            .map(|_| format!("{}/invoice/{}", self.base, invoice.id));
         let pdf = hosted.as_ref().map(|url| format!("{url}/pdf"));
         let customer = self.customers.get(&invoice.customer);
         let first = json!({

@@ -2,11 +2,7 @@
 
 use super::{
     super::{
-        Stripe,
-        calendar::DAY,
-        cards::NOT_AUTHENTICATED,
-        checkout::Submitted,
-        forms::Params,
+        Stripe, calendar::DAY, cards::NOT_AUTHENTICATED, checkout::Submitted, forms::Params,
         records::Session,
     },
     CARD_FIELDS, authentication_page, document, escape, field, money, notice, receipt,
@@ -26,14 +22,23 @@ impl Stripe {
 
     fn closed_page(&self, session: &Session) -> ApiResponse {
         let back = session.cancel_url.as_ref().map_or_else(String::new, |url| {
-            format!("<p><a id=\"cancel\" href=\"{}\">Back to {}</a></p>", escape(url), escape(&self.settings.business_name))
+            format!(
+                "<p><a id=\"cancel\" href=\"{}\">Back to {}</a></p>",
+                escape(url),
+                escape(&self.settings.business_name)
+            )
         });
         let words = if session.status == "complete" {
             "<h1>You have already paid</h1><p>This checkout session is complete. You were not charged again.</p>"
         } else {
             "<h1>This checkout has expired</h1><p>You were not charged. Go back and start again.</p>"
         };
-        document(200, "Checkout", &self.settings.business_name, &format!("{words}{back}"))
+        document(
+            200,
+            "Checkout",
+            &self.settings.business_name,
+            &format!("{words}{back}"),
+        )
     }
 
     fn line_rows(&self, session: &Session) -> Vec<(String, String)> {
@@ -73,26 +78,41 @@ impl Stripe {
         if subtotal > total {
             rows.push(("Discount".into(), money(total - subtotal, currency)));
         }
-        if let Some(days) = session.trial_days.or(session.trial_end.map(|end| (end - self.stamp()) / DAY)) {
+        if let Some(days) = session
+            .trial_days
+            .or(session.trial_end.map(|end| (end - self.stamp()) / DAY))
+        {
             rows.push((format!("Free trial, {days} days"), money(0, currency)));
         }
         let needs_card = self.session_needs_card(session);
         let (title, pay) = match session.mode {
             "subscription" if total == 0 => ("Start trial", "Start trial".to_owned()),
-            "subscription" => ("Subscribe", format!("Subscribe for {}", money(total, currency))),
+            "subscription" => (
+                "Subscribe",
+                format!("Subscribe for {}", money(total, currency)),
+            ),
             "setup" => ("Save card", "Save card".to_owned()),
             _ => ("Pay", format!("Pay {}", money(total, currency))),
         };
-        let promotion = if session.allow_promotion_codes == Some(true) && session.discounts.is_empty() {
+        let promotion = if session.allow_promotion_codes == Some(true)
+            && session.discounts.is_empty()
+        {
             "<label for=\"promotion_code\">Promotion code</label><input id=\"promotion_code\" name=\"promotion_code\">"
         } else {
             ""
         };
-        let known = session.customer.as_ref().and_then(|id| self.customers.get(id)).and_then(|row| row.email.as_deref());
+        let known = session
+            .customer
+            .as_ref()
+            .and_then(|id| self.customers.get(id))
+            .and_then(|row| row.email.as_deref());
         let email = known.or(session.email.as_deref()).unwrap_or("");
         let lock = if known.is_some() { " readonly" } else { "" };
         let cancel = session.cancel_url.as_ref().map_or_else(String::new, |url| {
-            format!("<p><a id=\"cancel\" href=\"{}\">&larr; Back</a></p>", escape(url))
+            format!(
+                "<p><a id=\"cancel\" href=\"{}\">&larr; Back</a></p>",
+                escape(url)
+            )
         });
         let body = format!(
             "{cancel}<h1>{title}</h1><form method=\"post\" action=\"/checkout/{}\">{}{}{promotion}<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" value=\"{}\" required{lock}>{}<label for=\"name\">Name on card</label><input id=\"name\" name=\"name\" autocomplete=\"cc-name\" value=\"{}\"><button id=\"pay\">{}</button></form><p class=\"soft\">Test cards only: 4242 4242 4242 4242 pays.</p>",
@@ -117,12 +137,19 @@ impl Stripe {
         if let Err(message) = self.adjust_session(&session, form) {
             return self.refuse(id, message);
         }
-        let known = session.customer.as_ref().and_then(|id| self.customers.get(id)).and_then(|row| row.email.clone());
+        let known = session
+            .customer
+            .as_ref()
+            .and_then(|id| self.customers.get(id))
+            .and_then(|row| row.email.clone());
         let email = known.or_else(|| field(form, "email").map(str::to_owned));
         let Some(email) = email.filter(|email| email.contains('@')) else {
             return self.refuse(id, "Your e-mail address is incomplete.".into());
         };
-        let needs_card = self.sessions.get(id).is_some_and(|session| self.session_needs_card(session));
+        let needs_card = self
+            .sessions
+            .get(id)
+            .is_some_and(|session| self.session_needs_card(session));
         let card = if needs_card {
             match self.read_card(form) {
                 Ok(card) => Some(card),
@@ -139,23 +166,32 @@ impl Stripe {
     fn adjust_session(&mut self, session: &Session, form: &Params<'_>) -> Result<(), String> {
         let mut lines = session.lines.clone();
         for line in &mut lines {
-            let chosen = field(form, &format!("quantity_{}", line.id)).and_then(|text| text.parse::<i64>().ok());
+            let chosen = field(form, &format!("quantity_{}", line.id))
+                .and_then(|text| text.parse::<i64>().ok());
             if let (Some((least, most)), Some(chosen)) = (line.adjustable, chosen) {
                 if !(least.max(1)..=most).contains(&chosen) {
-                    return Err(format!("Choose a quantity from {} to {most}.", least.max(1)));
+                    return Err(format!(
+                        "Choose a quantity from {} to {most}.",
+                        least.max(1)
+                    ));
                 }
                 line.quantity = chosen;
             }
         }
         let mut discounts = session.discounts.clone();
-        if let Some(code) = field(form, "promotion_code").filter(|_| session.allow_promotion_codes == Some(true)) {
+        if let Some(code) =
+            field(form, "promotion_code").filter(|_| session.allow_promotion_codes == Some(true))
+        {
             let found = self
                 .promotion_codes
                 .iter()
                 .find(|row| {
                     self.code_active(row)
                         && row.code.eq_ignore_ascii_case(code.trim())
-                        && row.customer.as_ref().is_none_or(|id| session.customer.as_ref() == Some(id))
+                        && row
+                            .customer
+                            .as_ref()
+                            .is_none_or(|id| session.customer.as_ref() == Some(id))
                 })
                 .map(|row| (row.coupon.clone(), row.id.clone()));
             let (coupon, code) = found.ok_or("This code is invalid.")?;
@@ -180,16 +216,25 @@ impl Stripe {
     fn after_submit(&mut self, id: &str, submitted: Submitted) -> ApiResponse {
         match submitted {
             Submitted::Completed => {
-                let url = self.sessions.get(id).map_or("", |row| row.success_url.as_str());
+                let url = self
+                    .sessions
+                    .get(id)
+                    .map_or("", |row| row.success_url.as_str());
                 ApiResponse::see_other(&url.replace("{CHECKOUT_SESSION_ID}", id))
             }
-            Submitted::Authenticate => ApiResponse::see_other(&format!("{}/checkout/{id}/authenticate", self.base)),
+            Submitted::Authenticate => {
+                ApiResponse::see_other(&format!("{}/checkout/{id}/authenticate", self.base))
+            }
             Submitted::Refused(message) => self.refuse(id, message),
         }
     }
 
     /// The bank's question: `form` is the person's answer.
-    pub(super) fn checkout_authenticate(&mut self, id: &str, form: Option<&Params<'_>>) -> ApiResponse {
+    pub(super) fn checkout_authenticate(
+        &mut self,
+        id: &str,
+        form: Option<&Params<'_>>,
+    ) -> ApiResponse {
         let Some(session) = self.sessions.get(id).cloned() else {
             return self.lost_page();
         };
@@ -215,8 +260,13 @@ impl Stripe {
             }
             return self.refuse(id, NOT_AUTHENTICATED.into());
         }
-        let submitted =
-            self.submit_session(id, Some(question.typed()), &question.email, question.name.as_deref(), true);
+        let submitted = self.submit_session(
+            id,
+            Some(question.typed()),
+            &question.email,
+            question.name.as_deref(),
+            true,
+        );
         self.after_submit(id, submitted)
     }
 }

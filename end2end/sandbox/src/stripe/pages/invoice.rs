@@ -14,11 +14,24 @@ use super::{
 use crate::ApiResponse;
 
 impl Stripe {
-    pub(super) fn invoice_page(&mut self, id: &str, rest: &[&str], form: Option<&Params<'_>>) -> ApiResponse {
-        let Some(invoice) = self.invoices.get(id).filter(|row| row.number.is_some()).cloned() else {
+    pub(super) fn invoice_page(
+        &mut self,
+        id: &str,
+        rest: &[&str],
+        form: Option<&Params<'_>>,
+    ) -> ApiResponse {
+        let Some(invoice) = self
+            .invoices
+            .get(id)
+            .filter(|row| row.number.is_some())
+            .cloned()
+        else {
             return self.lost_page();
         };
-        let open = matches!(invoice.status, InvoiceStatus::Open | InvoiceStatus::Uncollectible);
+        let open = matches!(
+            invoice.status,
+            InvoiceStatus::Open | InvoiceStatus::Uncollectible
+        );
         match (rest, form) {
             (["authenticate"], form) if open => self.invoice_authenticate(&invoice, form),
             ([], Some(form)) if open => match self.read_card(form) {
@@ -34,15 +47,29 @@ impl Stripe {
         let mut rows: Vec<(String, String)> = invoice
             .lines
             .iter()
-            .map(|line| (escape(&line.description), money(line.amount, &invoice.currency)))
+            .map(|line| {
+                (
+                    escape(&line.description),
+                    money(line.amount, &invoice.currency),
+                )
+            })
             .collect();
         if invoice.discounted() != 0 {
-            rows.push(("Discount".into(), money(-invoice.discounted(), &invoice.currency)));
+            rows.push((
+                "Discount".into(),
+                money(-invoice.discounted(), &invoice.currency),
+            ));
         }
         if invoice.due() != invoice.total() {
-            rows.push(("Applied balance".into(), money(invoice.due() - invoice.total(), &invoice.currency)));
+            rows.push((
+                "Applied balance".into(),
+                money(invoice.due() - invoice.total(), &invoice.currency),
+            ));
         }
-        let total = receipt(&rows, ("Amount due", money(invoice.due(), &invoice.currency)));
+        let total = receipt(
+            &rows,
+            ("Amount due", money(invoice.due(), &invoice.currency)),
+        );
         let number = escape(invoice.number.as_deref().unwrap_or(""));
         let tail = match invoice.status {
             InvoiceStatus::Open | InvoiceStatus::Uncollectible => format!(
@@ -51,13 +78,21 @@ impl Stripe {
                 invoice.id,
                 escape(&money(invoice.remaining(), &invoice.currency)),
             ),
-            status => format!("<p class=\"notice good\" id=\"status\">This invoice is {}.</p>", status.name()),
+            status => format!(
+                "<p class=\"notice good\" id=\"status\">This invoice is {}.</p>",
+                status.name()
+            ),
         };
         let body = format!("<h1>Invoice {number}</h1>{total}{tail}");
         document(200, "Invoice", &self.settings.business_name, &body)
     }
 
-    fn pay_hosted(&mut self, invoice: &Invoice, card: TypedCard, authenticated: bool) -> ApiResponse {
+    fn pay_hosted(
+        &mut self,
+        invoice: &Invoice,
+        card: TypedCard,
+        authenticated: bool,
+    ) -> ApiResponse {
         if card.kind.asks_at_setup() && !authenticated {
             if let Some(row) = self.invoices.get_mut(&invoice.id) {
                 row.authenticating = Some(Authentication {
@@ -66,16 +101,29 @@ impl Stripe {
                     exp_year: card.exp_year,
                     email: invoice.email.clone().unwrap_or_default(),
                     name: invoice.name.clone(),
-                    method: None,
                 });
             }
-            return ApiResponse::see_other(&format!("{}/invoice/{}/authenticate", self.base, invoice.id));
+            return ApiResponse::see_other(&format!(
+                "{}/invoice/{}/authenticate",
+                self.base, invoice.id
+            ));
         }
-        let method = self.new_method(card, invoice.email.clone(), invoice.name.clone(), authenticated);
-        let how = Collecting { method: Some(method.clone()), authenticated, automatic: false };
+        let method = self.new_method(
+            card,
+            invoice.email.clone(),
+            invoice.name.clone(),
+            authenticated,
+        );
+        let how = Collecting {
+            method: Some(method.clone()),
+            authenticated,
+            automatic: false,
+        };
         match self.collect(&invoice.id, how) {
             Paying::Declined(decline) => self.show_invoice(invoice, Some(decline.message)),
-            Paying::Authenticate | Paying::NoMethod => self.show_invoice(invoice, Some(NOT_AUTHENTICATED)),
+            Paying::Authenticate | Paying::NoMethod => {
+                self.show_invoice(invoice, Some(NOT_AUTHENTICATED))
+            }
             Paying::Paid => {
                 self.adopt_card(&invoice.customer, invoice.subscription.as_deref(), &method);
                 ApiResponse::see_other(&format!("{}/invoice/{}", self.base, invoice.id))
@@ -87,11 +135,17 @@ impl Stripe {
     fn adopt_card(&mut self, customer: &str, subscription: Option<&str>, method: &str) {
         self.attach_card(method, customer);
         if let Some(subscription) = subscription {
-            self.change_subscription(subscription, |row| row.default_payment_method = Some(method.to_owned()));
+            self.change_subscription(subscription, |row| {
+                row.default_payment_method = Some(method.to_owned())
+            });
         }
     }
 
-    fn invoice_authenticate(&mut self, invoice: &Invoice, form: Option<&Params<'_>>) -> ApiResponse {
+    fn invoice_authenticate(
+        &mut self,
+        invoice: &Invoice,
+        form: Option<&Params<'_>>,
+    ) -> ApiResponse {
         let Some(question) = invoice.authenticating.clone() else {
             return ApiResponse::see_other(&format!("{}/invoice/{}", self.base, invoice.id));
         };

@@ -6,7 +6,7 @@ mod portal;
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use time::OffsetDateTime;
 
 use super::{
@@ -80,7 +80,10 @@ fn document(status: u16, title: &str, business: &str, body: &str) -> ApiResponse
 
 fn notice(text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| {
-        format!("<p class=\"notice\" id=\"error\" role=\"alert\">{}</p>", escape(text))
+        format!(
+            "<p class=\"notice\" id=\"error\" role=\"alert\">{}</p>",
+            escape(text)
+        )
     })
 }
 
@@ -88,7 +91,12 @@ fn notice(text: Option<&str>) -> String {
 const CARD_FIELDS: &str = "<label for=\"card_number\">Card number</label><input id=\"card_number\" name=\"card_number\" inputmode=\"numeric\" autocomplete=\"cc-number\" placeholder=\"1234 1234 1234 1234\" required><div class=\"pair\"><div><label for=\"exp\">Expiry</label><input id=\"exp\" name=\"exp\" inputmode=\"numeric\" autocomplete=\"cc-exp\" placeholder=\"MM / YY\" required></div><div><label for=\"cvc\">CVC</label><input id=\"cvc\" name=\"cvc\" inputmode=\"numeric\" autocomplete=\"cc-csc\" placeholder=\"CVC\" required></div></div>";
 
 /// The bank's question; both buttons post `result` to `action`.
-fn authentication_page(business: &str, question: &Authentication, amount: &str, action: &str) -> ApiResponse {
+fn authentication_page(
+    business: &str,
+    question: &Authentication,
+    amount: &str,
+    action: &str,
+) -> ApiResponse {
     let body = format!(
         "<h1>Confirm it is you</h1><p>Your bank asks to confirm {} with the card ending in {}.</p><form method=\"post\" action=\"{}\"><button id=\"complete-3ds\" name=\"result\" value=\"complete\">Complete authentication</button><button id=\"fail-3ds\" class=\"plain\" name=\"result\" value=\"fail\">Fail authentication</button></form>",
         escape(amount),
@@ -100,7 +108,11 @@ fn authentication_page(business: &str, question: &Authentication, amount: &str, 
 
 impl Authentication {
     fn typed(&self) -> TypedCard {
-        TypedCard { kind: self.card, exp_month: self.exp_month, exp_year: self.exp_year }
+        TypedCard {
+            kind: self.card,
+            exp_month: self.exp_month,
+            exp_year: self.exp_year,
+        }
     }
 }
 
@@ -111,18 +123,31 @@ impl Stripe {
         let mut map = Map::new();
         let read = forms::decode(&req.body, &mut map);
         if read.is_err() {
-            return document(400, "Bad request", &self.settings.business_name, "<h1>This form could not be read.</h1>");
+            return document(
+                400,
+                "Bad request",
+                &self.settings.business_name,
+                "<h1>This form could not be read.</h1>",
+            );
         }
         let form = Params::new(&map);
-        let segments: Vec<&str> = req.path.split('/').filter(|part| !part.is_empty()).collect();
+        let segments: Vec<&str> = req
+            .path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .collect();
         let post = req.method == "POST";
         match (segments.as_slice(), post) {
             (["checkout", id], false) => self.checkout_page(id),
             (["checkout", id], true) => self.checkout_post(id, &form),
-            (["checkout", id, "authenticate"], post) => self.checkout_authenticate(id, post.then_some(&form)),
+            (["checkout", id, "authenticate"], post) => {
+                self.checkout_authenticate(id, post.then_some(&form))
+            }
             (["portal", id, rest @ ..], false) => self.portal_page(id, rest),
             (["portal", id, rest @ ..], true) => self.portal_post(id, rest, &form),
-            (["invoice", id, rest @ ..], post) => self.invoice_page(id, rest, post.then_some(&form)),
+            (["invoice", id, rest @ ..], post) => {
+                self.invoice_page(id, rest, post.then_some(&form))
+            }
             _ => self.lost_page(),
         }
     }
@@ -138,8 +163,9 @@ impl Stripe {
 
     /// Today as (year, month), for card expiries.
     fn today(&self) -> (i64, i64) {
-        OffsetDateTime::from_unix_timestamp(self.stamp())
-            .map_or((1970, 1), |now| (i64::from(now.year()), i64::from(u8::from(now.month()))))
+        OffsetDateTime::from_unix_timestamp(self.stamp()).map_or((1970, 1), |now| {
+            (i64::from(now.year()), i64::from(u8::from(now.month())))
+        })
     }
 
     /// The card of a form.
@@ -154,7 +180,11 @@ fn receipt(rows: &[(String, String)], total: (&str, String)) -> String {
     let mut out = String::from("<table>");
     for (left, right) in rows {
         // Writing to a string never fails.
-        let _ = write!(out, "<tr><td>{left}</td><td class=\"sum\">{}</td></tr>", escape(right));
+        let _ = write!(
+            out,
+            "<tr><td>{left}</td><td class=\"sum\">{}</td></tr>",
+            escape(right)
+        );
     }
     let _ = write!(
         out,
@@ -170,11 +200,6 @@ fn field<'a>(form: &Params<'a>, name: &str) -> Option<&'a str> {
     form.filled(name).ok().flatten()
 }
 
-/// A JSON text, for pages that show API objects.
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or("")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +210,9 @@ mod tests {
         assert_eq!(money(-5, "usd"), "-$0.05");
         assert_eq!(money(500, "jpy"), "¥500");
         assert_eq!(money(1250, "chf"), "12.50 CHF");
-        assert_eq!(escape("<a href=\"x\">'&"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
+        assert_eq!(
+            escape("<a href=\"x\">'&"),
+            "&lt;a href=&quot;x&quot;&gt;&#39;&amp;"
+        );
     }
 }

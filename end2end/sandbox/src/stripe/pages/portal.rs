@@ -42,13 +42,29 @@ impl Stripe {
         }
     }
 
-    fn portal_overview(&self, session: &PortalSession, configuration: &PortalConfiguration) -> ApiResponse {
-        let back = session.return_url.as_ref().or(configuration.return_url.as_ref()).map_or_else(String::new, |url| {
-            format!("<p><a id=\"return\" href=\"{}\">&larr; Return</a></p>", escape(url))
-        });
+    fn portal_overview(
+        &self,
+        session: &PortalSession,
+        configuration: &PortalConfiguration,
+    ) -> ApiResponse {
+        let back = session
+            .return_url
+            .as_ref()
+            .or(configuration.return_url.as_ref())
+            .map_or_else(String::new, |url| {
+                format!(
+                    "<p><a id=\"return\" href=\"{}\">&larr; Return</a></p>",
+                    escape(url)
+                )
+            });
         let mut body = format!(
             "{back}<h1>{}</h1>{}",
-            escape(configuration.headline.as_deref().unwrap_or("Manage your billing")),
+            escape(
+                configuration
+                    .headline
+                    .as_deref()
+                    .unwrap_or("Manage your billing")
+            ),
             notice(session.notice.as_deref())
         );
         body.push_str("<h2>Current subscriptions</h2>");
@@ -84,7 +100,10 @@ impl Stripe {
             let Some(price) = self.prices.get(&item.price) else {
                 continue;
             };
-            let name = self.products.get(&price.product).map_or("", |product| product.name.as_str());
+            let name = self
+                .products
+                .get(&price.product)
+                .map_or("", |product| product.name.as_str());
             let every = price.recurring.map_or("", |every| every.interval.name());
             let _ = write!(
                 body,
@@ -101,7 +120,11 @@ impl Stripe {
             (None, Status::Active) => format!("Renews on {end}"),
             (None, status) => status.name().replace('_', " "),
         };
-        let _ = write!(body, "<p class=\"soft\" data-status=\"{}\">{words}</p>", row.status.name());
+        let _ = write!(
+            body,
+            "<p class=\"soft\" data-status=\"{}\">{words}</p>",
+            row.status.name()
+        );
         let action = |name: &str| format!("/portal/{}/{name}/{}", session.id, row.id);
         if row.cancel_at.is_some() {
             let _ = write!(
@@ -117,16 +140,29 @@ impl Stripe {
             );
         }
         if let Some(update) = &configuration.update {
-            let _ = write!(body, "<form method=\"post\" action=\"{}\">", action("update"));
+            let _ = write!(
+                body,
+                "<form method=\"post\" action=\"{}\">",
+                action("update")
+            );
             if update.allowed.iter().any(|name| name == "price") {
-                body.push_str("<label for=\"price\">Plan</label><select id=\"price\" name=\"price\">");
+                body.push_str(
+                    "<label for=\"price\">Plan</label><select id=\"price\" name=\"price\">",
+                );
                 for price in update.products.iter().flat_map(|(_, prices)| prices) {
                     let Some(price) = self.prices.get(price).filter(|price| price.active) else {
                         continue;
                     };
-                    let name = self.products.get(&price.product).map_or("", |product| product.name.as_str());
+                    let name = self
+                        .products
+                        .get(&price.product)
+                        .map_or("", |product| product.name.as_str());
                     let every = price.recurring.map_or("", |every| every.interval.name());
-                    let chosen = if row.items.iter().any(|item| item.price == price.id) { " selected" } else { "" };
+                    let chosen = if row.items.iter().any(|item| item.price == price.id) {
+                        " selected"
+                    } else {
+                        ""
+                    };
                     let _ = write!(
                         body,
                         "<option value=\"{}\"{chosen}>{}, {} / {every}</option>",
@@ -151,10 +187,17 @@ impl Stripe {
 
     fn portal_cards(&self, body: &mut String, session: &PortalSession) {
         body.push_str("<h2>Payment method</h2>");
-        let default = self.customers.get(&session.customer).and_then(|row| row.default_payment_method.as_deref());
+        let default = self
+            .customers
+            .get(&session.customer)
+            .and_then(|row| row.default_payment_method.as_deref());
         for method in self.methods.of(&session.customer) {
             if method.customer.as_ref() == Some(&session.customer) {
-                let word = if default == Some(method.id.as_str()) { " (default)" } else { "" };
+                let word = if default == Some(method.id.as_str()) {
+                    " (default)"
+                } else {
+                    ""
+                };
                 let _ = write!(
                     body,
                     "<p>{} ending in {}, expires {:02}/{}{word}</p>",
@@ -191,7 +234,12 @@ impl Stripe {
         body.push_str("</table>");
     }
 
-    pub(super) fn portal_post(&mut self, id: &str, rest: &[&str], form: &Params<'_>) -> ApiResponse {
+    pub(super) fn portal_post(
+        &mut self,
+        id: &str,
+        rest: &[&str],
+        form: &Params<'_>,
+    ) -> ApiResponse {
         let Some((session, configuration)) = self.portal(id) else {
             return self.lost_page();
         };
@@ -202,7 +250,9 @@ impl Stripe {
                 .is_some_and(|row| row.customer == session.customer && !row.status.ended())
         };
         let outcome = match rest {
-            ["cancel", subscription] if owned(self, subscription) => self.portal_cancel(subscription, &configuration),
+            ["cancel", subscription] if owned(self, subscription) => {
+                self.portal_cancel(subscription, &configuration)
+            }
             ["reactivate", subscription] if owned(self, subscription) => {
                 self.plan_end(subscription, None, false);
                 Ok(())
@@ -216,7 +266,9 @@ impl Stripe {
                 Err(message) => Err(message.to_owned()),
             },
             ["authenticate"] => match session.authenticating.as_ref().map(Authentication::typed) {
-                Some(card) if field(form, "result") == Some("complete") => self.portal_card(&session, card, true),
+                Some(card) if field(form, "result") == Some("complete") => {
+                    self.portal_card(&session, card, true)
+                }
                 _ => Err(NOT_AUTHENTICATED.to_owned()),
             },
             _ => return self.lost_page(),
@@ -236,15 +288,21 @@ impl Stripe {
                 exp_year: card.exp_year,
                 email: String::new(),
                 name: None,
-                method: None,
             });
         }
         ApiResponse::see_other(&format!("{}/portal/{}/authenticate", self.base, session.id))
     }
 
     /// The portal ends flexible subscriptions by `cancel_at`, classic ones by `cancel_at_period_end`.
-    fn portal_cancel(&mut self, id: &str, configuration: &PortalConfiguration) -> Result<(), String> {
-        let cancel = configuration.cancel.as_ref().ok_or("Cancelling is not offered here.")?;
+    fn portal_cancel(
+        &mut self,
+        id: &str,
+        configuration: &PortalConfiguration,
+    ) -> Result<(), String> {
+        let cancel = configuration
+            .cancel
+            .as_ref()
+            .ok_or("Cancelling is not offered here.")?;
         let Some(row) = self.subscriptions.get(id) else {
             return Ok(());
         };
@@ -259,27 +317,59 @@ impl Stripe {
         Ok(())
     }
 
-    fn portal_update(&mut self, id: &str, configuration: &PortalConfiguration, form: &Params<'_>) -> Result<(), String> {
-        let update = configuration.update.as_ref().ok_or("Changing plans is not offered here.")?;
+    fn portal_update(
+        &mut self,
+        id: &str,
+        configuration: &PortalConfiguration,
+        form: &Params<'_>,
+    ) -> Result<(), String> {
+        let update = configuration
+            .update
+            .as_ref()
+            .ok_or("Changing plans is not offered here.")?;
         let allows = |name: &str| update.allowed.iter().any(|allowed| allowed == name);
         let price = field(form, "price").filter(|_| allows("price"));
         if let Some(price) = price {
-            let offered = update.products.iter().any(|(_, prices)| prices.iter().any(|offered| offered == price));
+            let offered = update
+                .products
+                .iter()
+                .any(|(_, prices)| prices.iter().any(|offered| offered == price));
             if !offered || self.prices.get(price).is_none_or(|row| !row.active) {
                 return Err("This plan is not offered here.".into());
             }
         }
         let quantity = match field(form, "quantity").filter(|_| allows("quantity")) {
             None => None,
-            Some(text) => Some(text.parse::<i64>().ok().filter(|n| *n > 0).ok_or("The quantity must be at least 1.")?),
+            Some(text) => Some(
+                text.parse::<i64>()
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .ok_or("The quantity must be at least 1.")?,
+            ),
         };
-        self.change_plan(id, price, quantity, Prorate::parse(Some(update.proration)), Payment::Pending)
+        self.change_plan(
+            id,
+            price,
+            quantity,
+            Prorate::parse(Some(update.proration)),
+            Payment::Pending,
+        )
     }
 
     /// A new card becomes the customer's default and pays the running subscriptions.
-    fn portal_card(&mut self, session: &PortalSession, card: TypedCard, authenticated: bool) -> Result<(), String> {
-        card.kind.attaches().map_err(|decline| decline.message.to_owned())?;
-        let email = self.customers.get(&session.customer).and_then(|row| row.email.clone());
+    fn portal_card(
+        &mut self,
+        session: &PortalSession,
+        card: TypedCard,
+        authenticated: bool,
+    ) -> Result<(), String> {
+        card.kind
+            .attaches()
+            .map_err(|decline| decline.message.to_owned())?;
+        let email = self
+            .customers
+            .get(&session.customer)
+            .and_then(|row| row.email.clone());
         let method = self.new_method(card, email, None, authenticated);
         self.attach_card(&method, &session.customer);
         self.use_card(&session.customer, &method);

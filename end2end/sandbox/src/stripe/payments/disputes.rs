@@ -11,7 +11,12 @@ use super::super::{
 };
 
 impl Stripe {
-    pub(in crate::stripe) fn disputes_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(in crate::stripe) fn disputes_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => {
                 pagination::only_filters(p, &["charge", "payment_intent"])?;
@@ -22,7 +27,10 @@ impl Stripe {
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                let dispute = self.disputes.get(id).ok_or_else(|| Refusal::not_found("dispute", id))?;
+                let dispute = self
+                    .disputes
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("dispute", id))?;
                 Ok(Some(Self::render_dispute(dispute)))
             }
             ("POST", [id, "close"]) => {
@@ -41,9 +49,14 @@ impl Stripe {
     pub fn open_dispute(&mut self, charge: &str, reason: &str) -> Result<String, String> {
         let id = self.ids.long("dp_");
         let now = self.stamp();
-        let row = self.charges.get_mut(charge).ok_or_else(|| format!("No such charge: '{charge}'"))?;
+        let row = self
+            .charges
+            .get_mut(charge)
+            .ok_or_else(|| format!("No such charge: '{charge}'"))?;
         if row.failure.is_some() || row.disputed {
-            return Err(format!("Charge {charge} cannot be disputed: it failed or is disputed already."));
+            return Err(format!(
+                "Charge {charge} cannot be disputed: it failed or is disputed already."
+            ));
         }
         row.disputed = true;
         let dispute = Dispute {
@@ -66,7 +79,10 @@ impl Stripe {
 
     /// Closes an open dispute, won or lost.
     pub fn close_dispute(&mut self, dispute: &str, won: bool) -> Result<(), String> {
-        let row = self.disputes.get_mut(dispute).ok_or_else(|| format!("No such dispute: '{dispute}'"))?;
+        let row = self
+            .disputes
+            .get_mut(dispute)
+            .ok_or_else(|| format!("No such dispute: '{dispute}'"))?;
         if matches!(row.status, "won" | "lost") {
             return Err("This dispute is already closed".into());
         }

@@ -57,8 +57,15 @@ impl Stripe {
         self.attachable(method, "payment_method")?;
         let id = match CardKind::from_token(method) {
             Some(kind) => {
-                let typed = TypedCard { kind, exp_month: 12, exp_year: 2034 };
-                let email = self.customers.get(customer).and_then(|row| row.email.clone());
+                let typed = TypedCard {
+                    kind,
+                    exp_month: 12,
+                    exp_year: 2034,
+                };
+                let email = self
+                    .customers
+                    .get(customer)
+                    .and_then(|row| row.email.clone());
                 self.new_method(typed, email, None, false)
             }
             None => method.to_owned(),
@@ -83,16 +90,25 @@ impl Stripe {
         let body = Self::render_method(row);
         for id in self.subscriptions.ids_of(&customer) {
             self.change_subscription(&id, |subscription| {
-                subscription.default_payment_method.take_if(|default| default == method);
+                subscription
+                    .default_payment_method
+                    .take_if(|default| default == method);
             });
         }
         self.change_customer(&customer, |customer| {
-            customer.default_payment_method.take_if(|default| default == method);
+            customer
+                .default_payment_method
+                .take_if(|default| default == method);
         });
         self.emit("payment_method.detached", &body);
     }
 
-    pub(in crate::stripe) fn list_methods(&self, customer: Option<&str>, p: &Params<'_>, url: &str) -> Outcome {
+    pub(in crate::stripe) fn list_methods(
+        &self,
+        customer: Option<&str>,
+        p: &Params<'_>,
+        url: &str,
+    ) -> Outcome {
         pagination::only_filters(p, &["customer", "type", "allow_redisplay"])?;
         let kind = p.filled("type")?;
         let (rows, more) = pagination::page(&self.methods, customer, "payment_method", p, |row| {
@@ -100,17 +116,31 @@ impl Stripe {
                 && row.customer.is_some()
                 && customer.is_none_or(|id| row.customer.as_deref() == Some(id))
         })?;
-        Ok(pagination::list(rows.into_iter().map(Self::render_method).collect(), more, url))
+        Ok(pagination::list(
+            rows.into_iter().map(Self::render_method).collect(),
+            more,
+            url,
+        ))
     }
 
-    pub(in crate::stripe) fn methods_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(in crate::stripe) fn methods_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         let found = |stripe: &Self, id: &str| {
-            stripe.methods.get(id).map(Self::render_method).ok_or_else(|| Refusal::not_found("PaymentMethod", id))
+            stripe
+                .methods
+                .get(id)
+                .map(Self::render_method)
+                .ok_or_else(|| Refusal::not_found("PaymentMethod", id))
         };
         match (verb, rest) {
             ("GET", []) => {
                 let customer = self.customer_filter(p)?;
-                self.list_methods(customer, p, "/v1/payment_methods").map(Some)
+                self.list_methods(customer, p, "/v1/payment_methods")
+                    .map(Some)
             }
             ("GET", [id]) => {
                 p.only(&[])?;
@@ -124,7 +154,10 @@ impl Stripe {
             }
             ("POST", [id, "detach"]) => {
                 p.only(&[])?;
-                let row = self.methods.get(id).ok_or_else(|| Refusal::not_found("PaymentMethod", id))?;
+                let row = self
+                    .methods
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("PaymentMethod", id))?;
                 if row.customer.is_none() {
                     return Err(Refusal::invalid(
                         "The payment method you provided is not attached to a customer so detachment is impossible.",

@@ -68,8 +68,15 @@ impl Stripe {
     }
 
     /// Charges the intent's amount to a card. `authenticated`: a person has just completed 3-D Secure.
-    pub(super) fn charge_intent(&mut self, intent: &str, method: &str, authenticated: bool) -> Paying {
-        let (Some(card), Some(open)) = (self.methods.get(method).cloned(), self.intents.get(intent)) else {
+    pub(super) fn charge_intent(
+        &mut self,
+        intent: &str,
+        method: &str,
+        authenticated: bool,
+    ) -> Paying {
+        let (Some(card), Some(open)) =
+            (self.methods.get(method).cloned(), self.intents.get(intent))
+        else {
             return Paying::NoMethod;
         };
         match open.status {
@@ -118,7 +125,8 @@ impl Stripe {
     fn new_charge(&mut self, intent: &str, method: &str, failure: Option<Decline>) -> String {
         let id = self.ids.plain("ch_3", 23);
         let transaction = self.ids.plain("txn_3", 23);
-        let (Some(card), Some(intent)) = (self.methods.get(method), self.intents.get(intent)) else {
+        let (Some(card), Some(intent)) = (self.methods.get(method), self.intents.get(intent))
+        else {
             return id;
         };
         let charge = Charge {
@@ -155,7 +163,10 @@ impl Stripe {
     /// Gives up on an intent whose invoice is void.
     pub(super) fn cancel_intent(&mut self, id: &str) {
         let now = self.stamp();
-        let open = self.intents.get(id).is_some_and(|intent| !matches!(intent.status, "succeeded" | "canceled"));
+        let open = self
+            .intents
+            .get(id)
+            .is_some_and(|intent| !matches!(intent.status, "succeeded" | "canceled"));
         if open {
             self.change_intent(id, |intent| {
                 intent.status = "canceled";
@@ -179,53 +190,91 @@ impl Stripe {
         }
     }
 
-    pub(super) fn charges_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn charges_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => {
                 pagination::only_filters(p, &["customer", "payment_intent"])?;
                 let (customer, intent) = (self.customer_filter(p)?, p.filled("payment_intent")?);
-                let (rows, more) = pagination::page(&self.charges, intent.or(customer), "charge", p, |row| {
-                    customer.is_none_or(|id| row.customer.as_deref() == Some(id))
-                })?;
-                let data = rows.into_iter().map(|row| self.render_charge(row)).collect();
+                let (rows, more) =
+                    pagination::page(&self.charges, intent.or(customer), "charge", p, |row| {
+                        customer.is_none_or(|id| row.customer.as_deref() == Some(id))
+                    })?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_charge(row))
+                    .collect();
                 Ok(Some(pagination::list(data, more, "/v1/charges")))
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                let charge = self.charges.get(id).ok_or_else(|| Refusal::not_found("charge", id))?;
+                let charge = self
+                    .charges
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("charge", id))?;
                 Ok(Some(self.render_charge(charge)))
             }
             ("GET", [id, "refunds"]) => {
-                let id = self.charges.get(id).ok_or_else(|| Refusal::not_found("charge", id))?.id.clone();
-                self.list_refunds(Some(&id), p, &format!("/v1/charges/{id}/refunds")).map(Some)
+                let id = self
+                    .charges
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("charge", id))?
+                    .id
+                    .clone();
+                self.list_refunds(Some(&id), p, &format!("/v1/charges/{id}/refunds"))
+                    .map(Some)
             }
             _ => Ok(None),
         }
     }
 
-    pub(super) fn intents_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn intents_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", []) => {
                 pagination::only_filters(p, &["customer"])?;
                 let customer = self.customer_filter(p)?;
-                let (rows, more) = pagination::page(&self.intents, customer, "payment_intent", p, |_| true)?;
-                let data = rows.into_iter().map(|row| self.render_intent(row)).collect();
+                let (rows, more) =
+                    pagination::page(&self.intents, customer, "payment_intent", p, |_| true)?;
+                let data = rows
+                    .into_iter()
+                    .map(|row| self.render_intent(row))
+                    .collect();
                 Ok(Some(pagination::list(data, more, "/v1/payment_intents")))
             }
             ("GET", [id]) => {
                 p.only(&["client_secret"])?;
-                let intent = self.intents.get(id).ok_or_else(|| Refusal::not_found("payment_intent", id))?;
+                let intent = self
+                    .intents
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("payment_intent", id))?;
                 Ok(Some(self.render_intent(intent)))
             }
             _ => Ok(None),
         }
     }
 
-    pub(super) fn setup_intents_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(super) fn setup_intents_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("GET", [id]) => {
                 p.only(&["client_secret"])?;
-                let intent = self.setup_intents.get(id).ok_or_else(|| Refusal::not_found("setupintent", id))?;
+                let intent = self
+                    .setup_intents
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("setupintent", id))?;
                 Ok(Some(Self::render_setup_intent(intent)))
             }
             _ => Ok(None),

@@ -11,7 +11,12 @@ use super::super::{
 };
 
 impl Stripe {
-    pub(in crate::stripe) fn refunds_route(&mut self, verb: &str, rest: &[&str], p: &Params<'_>) -> Outcome<Option<Value>> {
+    pub(in crate::stripe) fn refunds_route(
+        &mut self,
+        verb: &str,
+        rest: &[&str],
+        p: &Params<'_>,
+    ) -> Outcome<Option<Value>> {
         match (verb, rest) {
             ("POST", []) => {
                 p.only(&["charge", "payment_intent", "amount", "reason", "metadata"])?;
@@ -19,7 +24,9 @@ impl Stripe {
                     (Some(charge), _) => charge.to_owned(),
                     (None, Some(intent)) => {
                         let row = self.intents.get(intent);
-                        let row = row.ok_or_else(|| Refusal::no_such("payment_intent", intent, "payment_intent"))?;
+                        let row = row.ok_or_else(|| {
+                            Refusal::no_such("payment_intent", intent, "payment_intent")
+                        })?;
                         row.latest_charge.clone().filter(|_| row.status == "succeeded").ok_or_else(|| {
                             Refusal::invalid("This PaymentIntent does not have a successful charge to refund.")
                         })?
@@ -30,33 +37,54 @@ impl Stripe {
                         ));
                     }
                 };
-                let reason = p.choice("reason", &["duplicate", "fraudulent", "requested_by_customer"])?;
+                let reason = p.choice(
+                    "reason",
+                    &["duplicate", "fraudulent", "requested_by_customer"],
+                )?;
                 let id = self.make_refund(&charge, p.int("amount")?, reason, p.metadata()?)?;
                 Ok(self.refunds.get(&id).map(Self::render_refund))
             }
             ("GET", []) => {
                 let (charge, intent) = (p.filled("charge")?, p.filled("payment_intent")?);
-                self.list_refunds(charge.or(intent), p, "/v1/refunds").map(Some)
+                self.list_refunds(charge.or(intent), p, "/v1/refunds")
+                    .map(Some)
             }
             ("GET", [id]) => {
                 p.only(&[])?;
-                let refund = self.refunds.get(id).ok_or_else(|| Refusal::not_found("refund", id))?;
+                let refund = self
+                    .refunds
+                    .get(id)
+                    .ok_or_else(|| Refusal::not_found("refund", id))?;
                 Ok(Some(Self::render_refund(refund)))
             }
             _ => Ok(None),
         }
     }
 
-    pub(in crate::stripe) fn list_refunds(&self, owner: Option<&str>, p: &Params<'_>, url: &str) -> Outcome {
+    pub(in crate::stripe) fn list_refunds(
+        &self,
+        owner: Option<&str>,
+        p: &Params<'_>,
+        url: &str,
+    ) -> Outcome {
         pagination::only_filters(p, &["charge", "payment_intent"])?;
         let (rows, more) = pagination::page(&self.refunds, owner, "refund", p, |_| true)?;
-        Ok(pagination::list(rows.into_iter().map(Self::render_refund).collect(), more, url))
+        Ok(pagination::list(
+            rows.into_iter().map(Self::render_refund).collect(),
+            more,
+            url,
+        ))
     }
 
     /// Gives back `amount` of a charge, or all that is left of it. Answers the refund's id, or why not.
     pub fn refund_charge(&mut self, charge: &str, amount: Option<i64>) -> Result<String, String> {
-        self.make_refund(charge, amount, Some("requested_by_customer"), Metadata::new())
-            .map_err(|refusal| refusal.message)
+        self.make_refund(
+            charge,
+            amount,
+            Some("requested_by_customer"),
+            Metadata::new(),
+        )
+        .map_err(|refusal| refusal.message)
     }
 
     fn make_refund(
@@ -68,9 +96,15 @@ impl Stripe {
     ) -> Outcome<String> {
         let (id, transaction) = (self.ids.plain("re_3", 23), self.ids.plain("txn_3", 23));
         let now = self.stamp();
-        let row = self.charges.get_mut(charge).ok_or_else(|| Refusal::no_such("charge", charge, "charge"))?;
+        let row = self
+            .charges
+            .get_mut(charge)
+            .ok_or_else(|| Refusal::no_such("charge", charge, "charge"))?;
         if row.failure.is_some() {
-            return Err(Refusal::coded("charge_not_refundable", format!("Charge {charge} has failed and cannot be refunded.")));
+            return Err(Refusal::coded(
+                "charge_not_refundable",
+                format!("Charge {charge} has failed and cannot be refunded."),
+            ));
         }
         let left = row.amount - row.refunded;
         if left == 0 {
@@ -81,12 +115,17 @@ impl Stripe {
         }
         let amount = amount.unwrap_or(left);
         if amount < 1 {
-            return Err(Refusal::coded("parameter_invalid_integer", "Invalid positive integer").at("amount"));
+            return Err(
+                Refusal::coded("parameter_invalid_integer", "Invalid positive integer")
+                    .at("amount"),
+            );
         }
         if amount > left {
             return Err(Refusal::param(
                 "amount",
-                format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"),
+                format!(
+                    "Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
+                ),
             ));
         }
         row.refunded += amount;

@@ -6,8 +6,8 @@ use super::super::{
     Stripe,
     calendar::DAY,
     cards::CardKind,
-    state::joined,
     records::{Charge, Decline, Dispute, PaymentIntent, PaymentMethod, Refund, SetupIntent},
+    state::joined,
 };
 
 fn fingerprint(card: CardKind) -> String {

@@ -12,7 +12,11 @@ impl Subscription {
     /// Plans the end, or takes the plan back when there is neither `at` nor `period_end`.
     pub fn end_at(&mut self, now: i64, at: Option<i64>, period_end: bool) {
         self.cancel_at_period_end = period_end;
-        self.cancel_at = if period_end { Some(self.period().1) } else { at };
+        self.cancel_at = if period_end {
+            Some(self.period().1)
+        } else {
+            at
+        };
         if self.cancel_at.is_some() {
             self.canceled_at = Some(now);
             self.cancel_reason = Some("cancellation_requested");
@@ -33,7 +37,9 @@ impl Stripe {
             return Err(Refusal::no_such("subscription", id, "id").with_status(404));
         }
         if p.flag("invoice_now")? == Some(true) || p.flag("prorate")? == Some(true) {
-            return Err(Refusal::invalid("The sandbox cancels without a last invoice: leave out invoice_now and prorate."));
+            return Err(Refusal::invalid(
+                "The sandbox cancels without a last invoice: leave out invoice_now and prorate.",
+            ));
         }
         if let Some(details) = p.hash("cancellation_details")? {
             details.only(&["comment", "feedback"])?;
@@ -50,7 +56,11 @@ impl Stripe {
     /// Ends a subscription at once: `canceled`, its open invoices no longer collected.
     pub(in crate::stripe) fn end_subscription(&mut self, id: &str, reason: Option<&'static str>) {
         let now = self.stamp();
-        let Some(row) = self.subscriptions.get_mut(id).filter(|row| !row.status.ended()) else {
+        let Some(row) = self
+            .subscriptions
+            .get_mut(id)
+            .filter(|row| !row.status.ended())
+        else {
             return;
         };
         row.status = Status::Canceled;
@@ -70,7 +80,10 @@ impl Stripe {
     }
 
     pub(in crate::stripe) fn cancel_due(&mut self, id: &str, at: i64) {
-        let due = self.subscriptions.get(id).is_some_and(|row| row.cancel_at == Some(at));
+        let due = self
+            .subscriptions
+            .get(id)
+            .is_some_and(|row| row.cancel_at == Some(at));
         if due {
             self.end_subscription(id, Some("cancellation_requested"));
         }
@@ -80,7 +93,9 @@ impl Stripe {
     pub(in crate::stripe) fn dunning_exhausted(&mut self, id: &str) {
         match self.settings.after_last_retry {
             AfterLastRetry::Cancel => self.end_subscription(id, Some("payment_failed")),
-            AfterLastRetry::MarkUnpaid => self.change_subscription(id, |row| row.status = Status::Unpaid),
+            AfterLastRetry::MarkUnpaid => {
+                self.change_subscription(id, |row| row.status = Status::Unpaid)
+            }
             AfterLastRetry::LeavePastDue => {}
         }
     }
@@ -88,7 +103,11 @@ impl Stripe {
     /// 23 hours without a first payment.
     pub(in crate::stripe) fn expire_incomplete(&mut self, id: &str) {
         let now = self.stamp();
-        let Some(row) = self.subscriptions.get(id).filter(|row| row.status == Status::Incomplete) else {
+        let Some(row) = self
+            .subscriptions
+            .get(id)
+            .filter(|row| row.status == Status::Incomplete)
+        else {
             return;
         };
         let invoice = row.latest_invoice.clone();
@@ -120,7 +139,10 @@ impl Stripe {
 
     pub(in crate::stripe) fn pause_ended(&mut self, id: &str, at: i64) {
         let due = |row: &Subscription| {
-            row.pause.as_ref().is_some_and(|pause| pause.resumes_at == Some(at)) && !row.status.ended()
+            row.pause
+                .as_ref()
+                .is_some_and(|pause| pause.resumes_at == Some(at))
+                && !row.status.ended()
         };
         if self.subscriptions.get(id).is_some_and(due) {
             self.set_pause(id, None);
@@ -129,10 +151,16 @@ impl Stripe {
 
     /// A subscription that was paused for want of a card begins a new period and is charged for it.
     pub(super) fn resume_subscription(&mut self, id: &str, p: &Params<'_>) -> Outcome {
-        p.only(&["billing_cycle_anchor", "proration_behavior", "proration_date"])?;
+        p.only(&[
+            "billing_cycle_anchor",
+            "proration_behavior",
+            "proration_date",
+        ])?;
         p.choice("billing_cycle_anchor", &["now", "unchanged"])?;
         if self.subscription(id)?.status != Status::Paused {
-            return Err(Refusal::invalid("You can only resume a subscription that is paused."));
+            return Err(Refusal::invalid(
+                "You can only resume a subscription that is paused.",
+            ));
         }
         let before = self.subscription_json(id);
         let now = self.stamp();

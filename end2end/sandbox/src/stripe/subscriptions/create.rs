@@ -79,7 +79,11 @@ impl Stripe {
         let behavior = p
             .choice(
                 "payment_behavior",
-                &["allow_incomplete", "default_incomplete", "error_if_incomplete"],
+                &[
+                    "allow_incomplete",
+                    "default_incomplete",
+                    "error_if_incomplete",
+                ],
             )?
             .unwrap_or("allow_incomplete");
         let billing_mode = match p.hash("billing_mode")? {
@@ -96,7 +100,11 @@ impl Stripe {
             description: p.owned("description")?,
             trial_end,
             trial_without_card: read_trial_behavior(p)?,
-            payment: if behavior == "default_incomplete" { StartPayment::Wait } else { StartPayment::Allow },
+            payment: if behavior == "default_incomplete" {
+                StartPayment::Wait
+            } else {
+                StartPayment::Allow
+            },
             cancel_at: p.int("cancel_at")?,
             cancel_at_period_end: p.flag("cancel_at_period_end")?.unwrap_or(false),
             discounts: Vec::new(),
@@ -129,7 +137,9 @@ impl Stripe {
     /// Would a charge go through without a person? The refusal is the card's.
     pub(in crate::stripe) fn would_pay(&self, method: Option<&str>) -> Outcome<()> {
         let Some(method) = method.and_then(|id| self.methods.get(id)) else {
-            return Err(Refusal::invalid("This customer has no attached payment source or default payment method."));
+            return Err(Refusal::invalid(
+                "This customer has no attached payment source or default payment method.",
+            ));
         };
         match method.card.charge(false, method.authenticated) {
             Answer::Paid => Ok(()),
@@ -164,7 +174,10 @@ impl Stripe {
             }
             let quantity = item.int("quantity")?.unwrap_or(1);
             if quantity < 0 {
-                return Err(Refusal::param(item.name("quantity"), "Quantity must be at least 0."));
+                return Err(Refusal::param(
+                    item.name("quantity"),
+                    "Quantity must be at least 0.",
+                ));
             }
             items.push((price.id.clone(), quantity, item.metadata()?));
         }
@@ -176,13 +189,19 @@ impl Stripe {
     }
 
     /// Prices that can stand on one subscription.
-    pub(in crate::stripe) fn check_together<'a>(&self, prices: impl Iterator<Item = &'a str>) -> Outcome<()> {
+    pub(in crate::stripe) fn check_together<'a>(
+        &self,
+        prices: impl Iterator<Item = &'a str>,
+    ) -> Outcome<()> {
         let mut seen: Vec<&str> = Vec::new();
         let mut common: Option<(&str, Recurring)> = None;
         for id in prices {
             let price = self.price(id, "items")?;
             let Some(every) = price.recurring else {
-                return Err(Refusal::param("items", "Only recurring prices can be on a subscription."));
+                return Err(Refusal::param(
+                    "items",
+                    "Only recurring prices can be on a subscription.",
+                ));
             };
             if seen.contains(&id) {
                 return Err(Refusal::invalid(format!(
@@ -192,7 +211,9 @@ impl Stripe {
             seen.push(id);
             let (currency, first) = *common.get_or_insert((&price.currency, every));
             if currency != price.currency {
-                return Err(Refusal::invalid("All prices on a subscription must have the same currency."));
+                return Err(Refusal::invalid(
+                    "All prices on a subscription must have the same currency.",
+                ));
             }
             if (first.interval, first.count) != (every.interval, every.count) {
                 return Err(Refusal::invalid(
@@ -203,13 +224,26 @@ impl Stripe {
         Ok(())
     }
 
-    pub(in crate::stripe) fn read_method(&self, p: &Params<'_>, customer: &str) -> Outcome<Option<String>> {
+    pub(in crate::stripe) fn read_method(
+        &self,
+        p: &Params<'_>,
+        customer: &str,
+    ) -> Outcome<Option<String>> {
         match p.filled("default_payment_method")? {
             None => Ok(None),
-            Some(id) if self.methods.get(id).is_some_and(|row| row.customer.as_deref() == Some(customer)) => {
+            Some(id)
+                if self
+                    .methods
+                    .get(id)
+                    .is_some_and(|row| row.customer.as_deref() == Some(customer)) =>
+            {
                 Ok(Some(id.to_owned()))
             }
-            Some(id) => Err(Refusal::no_such("PaymentMethod", id, "default_payment_method")),
+            Some(id) => Err(Refusal::no_such(
+                "PaymentMethod",
+                id,
+                "default_payment_method",
+            )),
         }
     }
 
@@ -223,42 +257,71 @@ impl Stripe {
             (Some(_), Some(_)) => Err(Refusal::invalid(
                 "You may only specify one of these parameters: trial_end, trial_period_days.",
             )),
-            (Some(days), None) if !(0..=730).contains(&days) => {
-                Err(Refusal::param("trial_period_days", "The maximum number of trial period days is 730 (2 years)."))
-            }
+            (Some(days), None) if !(0..=730).contains(&days) => Err(Refusal::param(
+                "trial_period_days",
+                "The maximum number of trial period days is 730 (2 years).",
+            )),
             (Some(days), None) => Ok((days > 0).then(|| self.stamp() + days * DAY)),
-            (None, Some(end)) if end <= self.stamp() => {
-                Err(Refusal::param("trial_end", "Invalid timestamp: must be an integer Unix timestamp in the future."))
-            }
+            (None, Some(end)) if end <= self.stamp() => Err(Refusal::param(
+                "trial_end",
+                "Invalid timestamp: must be an integer Unix timestamp in the future.",
+            )),
             (None, end) => Ok(end),
         }
     }
 
     /// Coupons and promotion codes of `discounts[…]`, checked.
-    pub(in crate::stripe) fn read_discounts(&self, p: &Params<'_>) -> Outcome<Vec<(String, Option<String>)>> {
+    pub(in crate::stripe) fn read_discounts(
+        &self,
+        p: &Params<'_>,
+    ) -> Outcome<Vec<(String, Option<String>)>> {
         let mut found = Vec::new();
         for discount in p.hashes("discounts")? {
             discount.only(&["coupon", "promotion_code"])?;
             if let Some(id) = discount.filled("promotion_code")? {
                 let param = discount.name("promotion_code");
-                let code = self.promotion_codes.get(id).filter(|code| self.code_active(code));
+                let code = self
+                    .promotion_codes
+                    .get(id)
+                    .filter(|code| self.code_active(code));
                 let code = code.ok_or_else(|| Refusal::no_such("promotion code", id, &param))?;
                 found.push((code.coupon.clone(), Some(code.id.clone())));
             } else {
                 let param = discount.name("coupon");
                 let id = discount.need("coupon")?;
-                let coupon = self.coupons.get(id).filter(|coupon| self.coupon_valid(coupon));
-                found.push((coupon.ok_or_else(|| Refusal::no_such("coupon", id, &param))?.id.clone(), None));
+                let coupon = self
+                    .coupons
+                    .get(id)
+                    .filter(|coupon| self.coupon_valid(coupon));
+                found.push((
+                    coupon
+                        .ok_or_else(|| Refusal::no_such("coupon", id, &param))?
+                        .id
+                        .clone(),
+                    None,
+                ));
             }
         }
         Ok(found)
     }
 
-    pub(in crate::stripe) fn new_item(&mut self, subscription: &str, wanted: Wanted, period: (i64, i64)) -> Item {
+    pub(in crate::stripe) fn new_item(
+        &mut self,
+        subscription: &str,
+        wanted: Wanted,
+        period: (i64, i64),
+    ) -> Item {
         let id = self.ids.short("si_");
         self.item_homes.insert(id.clone(), subscription.to_owned());
         let (price, quantity, metadata) = wanted;
-        Item { id, created: self.stamp(), price, quantity, metadata, period }
+        Item {
+            id,
+            created: self.stamp(),
+            price,
+            quantity,
+            metadata,
+            period,
+        }
     }
 
     /// Begins a subscription: its first invoice is made, finalised and, unless it waits, charged.
@@ -267,21 +330,35 @@ impl Stripe {
         let now = self.stamp();
         let (currency, every) = self.terms(start.items.first().map(|(price, _, _)| price.as_str()));
         let anchor = start.trial_end.unwrap_or(now);
-        let end = start.trial_end.unwrap_or_else(|| period_end(now, every.interval, every.count, now));
-        let items: Vec<Item> = start.items.into_iter().map(|wanted| self.new_item(&id, wanted, (now, end))).collect();
+        let end = start
+            .trial_end
+            .unwrap_or_else(|| period_end(now, every.interval, every.count, now));
+        let items: Vec<Item> = start
+            .items
+            .into_iter()
+            .map(|wanted| self.new_item(&id, wanted, (now, end)))
+            .collect();
         let row = Subscription {
             id: id.clone(),
             created: now,
             customer: start.customer.clone(),
             currency: currency.clone(),
-            status: if start.trial_end.is_some() { Status::Trialing } else { Status::Incomplete },
+            status: if start.trial_end.is_some() {
+                Status::Trialing
+            } else {
+                Status::Incomplete
+            },
             items,
             metadata: start.metadata,
             description: start.description,
             default_payment_method: start.method,
             anchor,
             start_date: now,
-            cancel_at: if start.cancel_at_period_end { Some(end) } else { start.cancel_at },
+            cancel_at: if start.cancel_at_period_end {
+                Some(end)
+            } else {
+                start.cancel_at
+            },
             cancel_at_period_end: start.cancel_at_period_end,
             canceled_at: (start.cancel_at_period_end || start.cancel_at.is_some()).then_some(now),
             ended_at: None,
@@ -323,25 +400,41 @@ impl Stripe {
     }
 
     fn first_payment(&mut self, id: &str, invoice: &str, payment: &StartPayment) {
-        let incomplete = |stripe: &Self| stripe.subscriptions.get(id).is_some_and(|row| row.status == Status::Incomplete);
+        let incomplete = |stripe: &Self| {
+            stripe
+                .subscriptions
+                .get(id)
+                .is_some_and(|row| row.status == Status::Incomplete)
+        };
         if *payment != StartPayment::Wait && incomplete(self) {
             let authenticated = *payment == StartPayment::Authenticated;
-            let how = Collecting { authenticated, ..Collecting::default() };
+            let how = Collecting {
+                authenticated,
+                ..Collecting::default()
+            };
             if matches!(self.collect(invoice, how), Paying::Paid) {
                 return;
             }
         }
         if incomplete(self) {
-            self.set_timer(self.stamp() + 23 * 3600, Timer::IncompleteExpires(id.to_owned()));
+            self.set_timer(
+                self.stamp() + 23 * 3600,
+                Timer::IncompleteExpires(id.to_owned()),
+            );
         }
     }
 
     /// Currency and rhythm of a subscription with this price.
     pub(in crate::stripe) fn terms(&self, price: Option<&str>) -> (String, Recurring) {
-        let monthly = Recurring { interval: super::super::calendar::Interval::Month, count: 1, trial_days: None };
-        price
-            .and_then(|id| self.prices.get(id))
-            .map_or_else(|| ("eur".to_owned(), monthly), |row| (row.currency.clone(), row.recurring.unwrap_or(monthly)))
+        let monthly = Recurring {
+            interval: super::super::calendar::Interval::Month,
+            count: 1,
+            trial_days: None,
+        };
+        price.and_then(|id| self.prices.get(id)).map_or_else(
+            || ("eur".to_owned(), monthly),
+            |row| (row.currency.clone(), row.recurring.unwrap_or(monthly)),
+        )
     }
 }
 
@@ -354,7 +447,10 @@ pub(in crate::stripe) fn read_trial_behavior(p: &Params<'_>) -> Outcome<Option<&
         return Ok(None);
     };
     behavior.only(&["missing_payment_method"])?;
-    behavior.choice("missing_payment_method", &["create_invoice", "pause", "cancel"])
+    behavior.choice(
+        "missing_payment_method",
+        &["create_invoice", "pause", "cancel"],
+    )
 }
 
 pub(in crate::stripe) fn read_automatic_tax(p: &Params<'_>) -> Outcome<bool> {

@@ -20,7 +20,9 @@ pub(in crate::stripe) fn prorate(amount: i64, part: i64, whole: i64) -> i64 {
 
 impl Stripe {
     fn item_amount(&self, item: &Item) -> i64 {
-        self.prices.get(&item.price).map_or(0, |price| price.unit_amount * item.quantity)
+        self.prices
+            .get(&item.price)
+            .map_or(0, |price| price.unit_amount * item.quantity)
     }
 
     fn item_name(&self, item: &Item) -> String {
@@ -36,13 +38,19 @@ impl Stripe {
         for item in items {
             let name = self.item_name(item);
             let price = self.prices.get(&item.price);
-            let every = price.and_then(|price| price.recurring).map_or("month", |every| every.interval.name());
+            let every = price
+                .and_then(|price| price.recurring)
+                .map_or("month", |every| every.interval.name());
             let unit = price.map_or(0, |price| price.unit_amount);
             let currency = price.map_or("", |price| price.currency.as_str());
             let description = if free {
                 format!("Trial period for {name}")
             } else {
-                format!("{} × {name} (at {} / {every})", item.quantity, super::super::pages::money(unit, currency))
+                format!(
+                    "{} × {name} (at {} / {every})",
+                    item.quantity,
+                    super::super::pages::money(unit, currency)
+                )
             };
             lines.push(Line {
                 amount: if free { 0 } else { self.item_amount(item) },
@@ -70,7 +78,8 @@ impl Stripe {
         at: i64,
         debits: bool,
     ) -> Vec<Line> {
-        let same = |a: &Item, b: &Item| a.id == b.id && a.price == b.price && a.quantity == b.quantity;
+        let same =
+            |a: &Item, b: &Item| a.id == b.id && a.price == b.price && a.quantity == b.quantity;
         let mut lines = Vec::new();
         for item in old {
             if debits && new.iter().any(|other| same(item, other)) {
@@ -92,11 +101,19 @@ impl Stripe {
         let (start, end) = item.period;
         let at = at.clamp(start, end);
         let amount = sign * prorate(self.item_amount(item), end - at, end - start);
-        let count = if item.quantity == 1 { String::new() } else { format!("{} × ", item.quantity) };
+        let count = if item.quantity == 1 {
+            String::new()
+        } else {
+            format!("{} × ", item.quantity)
+        };
         Line {
             amount,
             discount: 0,
-            description: format!("{word} on {count}{} after {}", self.item_name(item), day_text(at)),
+            description: format!(
+                "{word} on {count}{} after {}",
+                self.item_name(item),
+                day_text(at)
+            ),
             period: (at, end),
             quantity: item.quantity,
             price: item.price.clone(),
@@ -124,7 +141,10 @@ mod tests {
         for amount in [1, 7, 2900, 7900, 123_457] {
             for part in 0..=31 {
                 let used = prorate(amount, 31 - part, 31) + prorate(amount, part, 31);
-                assert!((used - amount).abs() <= 1, "{amount} split at {part}: {used}");
+                assert!(
+                    (used - amount).abs() <= 1,
+                    "{amount} split at {part}: {used}"
+                );
             }
         }
     }

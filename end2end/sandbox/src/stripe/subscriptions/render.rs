@@ -11,9 +11,17 @@ use super::super::{
 
 impl Stripe {
     pub(in crate::stripe) fn render_subscription(&self, row: &Subscription) -> Value {
-        let items: Vec<Value> = row.items.iter().map(|item| self.render_item(&row.id, item)).collect();
+        let items: Vec<Value> = row
+            .items
+            .iter()
+            .map(|item| self.render_item(&row.id, item))
+            .collect();
         let pending = row.pending_update.as_ref().map(|pending| {
-            let items: Vec<Value> = pending.items.iter().map(|item| self.render_item(&row.id, item)).collect();
+            let items: Vec<Value> = pending
+                .items
+                .iter()
+                .map(|item| self.render_item(&row.id, item))
+                .collect();
             json!({
                 "billing_cycle_anchor": null,
                 "discount": null,

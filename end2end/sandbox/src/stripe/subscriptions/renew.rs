@@ -24,22 +24,30 @@ impl Stripe {
             return;
         }
         match row.status {
-            Status::Trialing if self.card_for(&row.customer, Some(id)).is_none() => match row.trial_without_card {
-                "cancel" => self.end_subscription(id, None),
-                "pause" => {
-                    self.change_subscription(id, |row| row.status = Status::Paused);
-                    self.emit_subscription("customer.subscription.paused", id);
+            Status::Trialing if self.card_for(&row.customer, Some(id)).is_none() => {
+                match row.trial_without_card {
+                    "cancel" => self.end_subscription(id, None),
+                    "pause" => {
+                        self.change_subscription(id, |row| row.status = Status::Paused);
+                        self.emit_subscription("customer.subscription.paused", id);
+                    }
+                    _ => self.renew(id, at),
                 }
-                _ => self.renew(id, at),
-            },
-            Status::Trialing | Status::Active | Status::PastDue | Status::Unpaid => self.renew(id, at),
+            }
+            Status::Trialing | Status::Active | Status::PastDue | Status::Unpaid => {
+                self.renew(id, at)
+            }
             Status::Incomplete | Status::Paused | Status::Canceled | Status::IncompleteExpired => {}
         }
     }
 
     fn renew(&mut self, id: &str, at: i64) {
         let before = self.subscription_json(id);
-        if let Some(row) = self.subscriptions.get_mut(id).filter(|row| row.status == Status::Trialing) {
+        if let Some(row) = self
+            .subscriptions
+            .get_mut(id)
+            .filter(|row| row.status == Status::Trialing)
+        {
             row.status = Status::Active;
             row.anchor = at;
         }
@@ -49,7 +57,10 @@ impl Stripe {
         let row = self.subscriptions.get(id);
         let unpaid = row.is_some_and(|row| row.status == Status::Unpaid);
         let pause = row.and_then(|row| row.pause.clone());
-        let keeps = unpaid || pause.as_ref().is_some_and(|pause| pause.behavior == "keep_as_draft");
+        let keeps = unpaid
+            || pause
+                .as_ref()
+                .is_some_and(|pause| pause.behavior == "keep_as_draft");
         if !keeps && pause.is_none() {
             if let Some(row) = self.invoices.get_mut(&invoice) {
                 row.auto_advance = true;
@@ -71,7 +82,12 @@ impl Stripe {
 
     /// Moves every item to the period that begins at `at` and drafts its invoice, whose own period is the one
     /// that has gone by.
-    pub(super) fn begin_period(&mut self, id: &str, at: i64, reason: &'static str) -> Option<String> {
+    pub(super) fn begin_period(
+        &mut self,
+        id: &str,
+        at: i64,
+        reason: &'static str,
+    ) -> Option<String> {
         let row = self.subscriptions.get(id)?;
         let (_, every) = self.terms(row.items.first().map(|item| item.price.as_str()));
         let last = row.period();
@@ -90,7 +106,11 @@ impl Stripe {
         let items = row.items.clone();
         let lines = self.full_lines(&items, false);
         self.set_timer(end, Timer::PeriodEnd(id.to_owned()));
-        let period = if reason == "subscription_cycle" { last } else { (at, at) };
+        let period = if reason == "subscription_cycle" {
+            last
+        } else {
+            (at, at)
+        };
         self.draft_invoice(id, reason, lines, period)
     }
 
@@ -98,7 +118,9 @@ impl Stripe {
         let now = self.stamp();
         let near = self.subscriptions.get(id).is_some_and(|row| {
             row.status == Status::Trialing
-                && row.trial.is_some_and(|(start, end)| (end - 3 * super::super::calendar::DAY).max(start) <= at && end > now)
+                && row.trial.is_some_and(|(start, end)| {
+                    (end - 3 * super::super::calendar::DAY).max(start) <= at && end > now
+                })
         });
         if near {
             self.emit_subscription("customer.subscription.trial_will_end", id);

@@ -10,7 +10,9 @@ use super::{
         forms::{Metadata, Params},
         invoices::Collecting,
         payments::Paying,
-        records::{InvoiceItem, InvoiceStatus, Item, Line, Pause, PendingUpdate, Status, Subscription},
+        records::{
+            InvoiceItem, InvoiceStatus, Item, Line, Pause, PendingUpdate, Status, Subscription,
+        },
         timers::Timer,
     },
     create::{read_automatic_tax, read_trial_behavior},
@@ -108,11 +110,20 @@ impl Stripe {
     pub(super) fn update_subscription(&mut self, id: &str, p: &Params<'_>) -> Outcome {
         p.only(&KNOWN)?;
         let row = self.subscription(id)?.clone();
-        if row.status.ended() && KNOWN.iter().any(|name| p.has(name) && !matches!(*name, "metadata" | "cancellation_details")) {
-            return Err(Refusal::invalid("A canceled subscription can only update its cancellation_details and metadata."));
+        if row.status.ended()
+            && KNOWN
+                .iter()
+                .any(|name| p.has(name) && !matches!(*name, "metadata" | "cancellation_details"))
+        {
+            return Err(Refusal::invalid(
+                "A canceled subscription can only update its cancellation_details and metadata.",
+            ));
         }
         let payment = read_payment(p)?;
-        let prorate = Prorate::parse(p.choice("proration_behavior", &["create_prorations", "always_invoice", "none"])?);
+        let prorate = Prorate::parse(p.choice(
+            "proration_behavior",
+            &["create_prorations", "always_invoice", "none"],
+        )?);
         p.choice("collection_method", &["charge_automatically"])?;
         p.flag("off_session")?;
         let change = self.read_change(&row, p, prorate)?;
@@ -124,10 +135,15 @@ impl Stripe {
             self.demand(&row, change)?;
         }
         for (coupon, code) in self.read_discounts(p)? {
-            draft.discounts.extend(self.new_discount(&coupon, code.as_deref()));
+            draft
+                .discounts
+                .extend(self.new_discount(&coupon, code.as_deref()));
         }
         let before = self.subscription_json(id);
-        let (cancel_at, resumes_at) = (draft.cancel_at, draft.pause.as_ref().and_then(|pause| pause.resumes_at));
+        let (cancel_at, resumes_at) = (
+            draft.cancel_at,
+            draft.pause.as_ref().and_then(|pause| pause.resumes_at),
+        );
         if let Some(slot) = self.subscriptions.get_mut(id) {
             *slot = draft;
         }
@@ -163,17 +179,27 @@ impl Stripe {
             details.set("comment", &mut draft.cancel_comment)?;
             details.set("feedback", &mut draft.cancel_feedback)?;
         }
-        if p.text("pause_collection").is_ok_and(|text| text == Some("")) {
+        if p.text("pause_collection")
+            .is_ok_and(|text| text == Some(""))
+        {
             draft.pause = None;
         } else if let Some(pause) = p.hash("pause_collection")? {
             pause.only(&["behavior", "resumes_at"])?;
-            let behavior = pause.choice("behavior", &["keep_as_draft", "mark_uncollectible", "void"])?;
-            let behavior = behavior.ok_or_else(|| Refusal::missing("pause_collection[behavior]"))?;
+            let behavior =
+                pause.choice("behavior", &["keep_as_draft", "mark_uncollectible", "void"])?;
+            let behavior =
+                behavior.ok_or_else(|| Refusal::missing("pause_collection[behavior]"))?;
             let resumes_at = pause.int("resumes_at")?;
             if resumes_at.is_some_and(|at| at <= self.stamp()) {
-                return Err(Refusal::param("pause_collection[resumes_at]", "The timestamp must be in the future."));
+                return Err(Refusal::param(
+                    "pause_collection[resumes_at]",
+                    "The timestamp must be in the future.",
+                ));
             }
-            draft.pause = Some(Pause { behavior, resumes_at });
+            draft.pause = Some(Pause {
+                behavior,
+                resumes_at,
+            });
         }
         Ok(())
     }
@@ -189,7 +215,9 @@ impl Stripe {
             )));
         }
         if at_end == Some(true) && at.is_some_and(|at| !at.is_empty()) {
-            return Err(Refusal::invalid("You may only specify one of these parameters: cancel_at, cancel_at_period_end."));
+            return Err(Refusal::invalid(
+                "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
+            ));
         }
         let now = self.stamp();
         match (at_end, at) {
@@ -201,7 +229,9 @@ impl Stripe {
             }
             (_, Some(_)) => {
                 let at = p.int("cancel_at")?.filter(|at| *at > now);
-                let at = at.ok_or_else(|| Refusal::param("cancel_at", "The timestamp must be in the future."))?;
+                let at = at.ok_or_else(|| {
+                    Refusal::param("cancel_at", "The timestamp must be in the future.")
+                })?;
                 draft.end_at(now, Some(at), false);
             }
             // Takes back only what `cancel_at_period_end` set: an end planned by `cancel_at` stays.
@@ -221,9 +251,16 @@ impl Stripe {
         let now = self.stamp();
         let anchor_now = p.choice("billing_cycle_anchor", &["now", "unchanged"])? == Some("now");
         let ends_trial = p.filled("trial_end")? == Some("now");
-        let trial_end = if ends_trial { None } else { p.int("trial_end")? };
+        let trial_end = if ends_trial {
+            None
+        } else {
+            p.int("trial_end")?
+        };
         if trial_end.is_some_and(|end| end <= now) {
-            return Err(Refusal::param("trial_end", "Invalid timestamp: must be in the future."));
+            return Err(Refusal::param(
+                "trial_end",
+                "Invalid timestamp: must be in the future.",
+            ));
         }
         let ends_trial = ends_trial && row.status == Status::Trialing;
         let items = p.hashes("items")?;
@@ -244,7 +281,14 @@ impl Stripe {
             ));
         }
         let new = self.read_new_items(row, &items)?;
-        Ok(Some(self.shape_change(row, new, trial_end, anchor_now || ends_trial, at, prorate)))
+        Ok(Some(self.shape_change(
+            row,
+            new,
+            trial_end,
+            anchor_now || ends_trial,
+            at,
+            prorate,
+        )))
     }
 
     /// Fits new items into the running period, or into a new one where the rhythm changes.
@@ -281,30 +325,54 @@ impl Stripe {
         for item in &mut items {
             item.period = period;
         }
-        Change { items, restart, trial_end, at, prorate }
+        Change {
+            items,
+            restart,
+            trial_end,
+            at,
+            prorate,
+        }
     }
 
     fn read_new_items(&mut self, row: &Subscription, asked: &[Params<'_>]) -> Outcome<Vec<Item>> {
         let mut items = row.items.clone();
         for hash in asked {
-            hash.only(&["id", "price", "quantity", "deleted", "metadata", "clear_usage"])?;
+            hash.only(&[
+                "id",
+                "price",
+                "quantity",
+                "deleted",
+                "metadata",
+                "clear_usage",
+            ])?;
             let price = match hash.filled("price")? {
                 Some(price) => Some(self.active_price(price, &hash.name("price"))?.id.clone()),
                 None => None,
             };
             let quantity = hash.int("quantity")?;
             if quantity.is_some_and(|quantity| quantity < 0) {
-                return Err(Refusal::param(hash.name("quantity"), "Quantity must be at least 0."));
+                return Err(Refusal::param(
+                    hash.name("quantity"),
+                    "Quantity must be at least 0.",
+                ));
             }
             let Some(id) = hash.filled("id")? else {
                 let price = price.ok_or_else(|| Refusal::missing(hash.name("price")))?;
                 let metadata = hash.metadata()?;
                 let (id, created) = (self.ids.short("si_"), self.stamp());
-                items.push(Item { id, created, price, quantity: quantity.unwrap_or(1), metadata, period: row.period() });
+                items.push(Item {
+                    id,
+                    created,
+                    price,
+                    quantity: quantity.unwrap_or(1),
+                    metadata,
+                    period: row.period(),
+                });
                 continue;
             };
             let place = items.iter().position(|item| item.id == id);
-            let place = place.ok_or_else(|| Refusal::no_such("subscription item", id, &hash.name("id")))?;
+            let place =
+                place.ok_or_else(|| Refusal::no_such("subscription item", id, &hash.name("id")))?;
             if hash.flag("deleted")? == Some(true) {
                 items.remove(place);
                 continue;
@@ -319,7 +387,9 @@ impl Stripe {
             }
         }
         if items.is_empty() {
-            return Err(Refusal::invalid("A subscription must have at least one active plan."));
+            return Err(Refusal::invalid(
+                "A subscription must have at least one active plan.",
+            ));
         }
         self.check_together(items.iter().map(|item| item.price.as_str()))?;
         Ok(items)
@@ -355,9 +425,16 @@ impl Stripe {
         let Bill::Now(lines) = self.bill(row, change) else {
             return Ok(());
         };
-        let waiting: i64 =
-            self.invoice_items.of(&row.id).filter(|item| item.invoice.is_none()).map(|item| item.line.amount).sum();
-        let balance = self.customers.get(&row.customer).map_or(0, |customer| customer.balance);
+        let waiting: i64 = self
+            .invoice_items
+            .of(&row.id)
+            .filter(|item| item.invoice.is_none())
+            .map(|item| item.line.amount)
+            .sum();
+        let balance = self
+            .customers
+            .get(&row.customer)
+            .map_or(0, |customer| customer.balance);
         if lines.iter().map(|line| line.amount).sum::<i64>() + waiting + balance <= 0 {
             return Ok(());
         }
@@ -366,7 +443,13 @@ impl Stripe {
     }
 
     /// Makes a change and bills it. `before`: the subscription as last told.
-    pub(in crate::stripe) fn apply_change(&mut self, id: &str, change: Change, payment: Payment, before: &Value) {
+    pub(in crate::stripe) fn apply_change(
+        &mut self,
+        id: &str,
+        change: Change,
+        payment: Payment,
+        before: &Value,
+    ) {
         let Some(row) = self.subscriptions.get(id).cloned() else {
             return;
         };
@@ -380,7 +463,9 @@ impl Stripe {
                 self.hold_lines(&row, lines);
                 self.tell_subscription(id, before);
             }
-            Bill::Now(lines) if payment == Payment::Pending => self.try_change(id, &change, lines, before),
+            Bill::Now(lines) if payment == Payment::Pending => {
+                self.try_change(id, &change, lines, before)
+            }
             Bill::Now(lines) => {
                 self.put_items(id, &change.items, change.restart, change.trial_end);
                 let Some(invoice) = self.change_invoice_for(id, lines) else {
@@ -389,7 +474,10 @@ impl Stripe {
                 self.tell_subscription(id, before);
                 self.finalize(&invoice);
                 if payment == Payment::Wait {
-                    let open = self.invoices.get(&invoice).is_some_and(|row| row.status == InvoiceStatus::Open);
+                    let open = self
+                        .invoices
+                        .get(&invoice)
+                        .is_some_and(|row| row.status == InvoiceStatus::Open);
                     if open {
                         self.change_subscription(id, |row| row.status = Status::PastDue);
                     }
@@ -422,14 +510,20 @@ impl Stripe {
             trial_end: change.trial_end,
             shown: false,
         };
-        let replaced = self.subscriptions.get_mut(id).and_then(|row| row.pending_update.replace(pending));
+        let replaced = self
+            .subscriptions
+            .get_mut(id)
+            .and_then(|row| row.pending_update.replace(pending));
         if let Some(replaced) = replaced {
             self.void_invoice(&replaced.invoice);
         }
         self.finalize(&invoice);
         let paying = self.collect(&invoice, Collecting::default());
         if !matches!(paying, Paying::Paid)
-            && let Some(pending) = self.subscriptions.get_mut(id).and_then(|row| row.pending_update.as_mut())
+            && let Some(pending) = self
+                .subscriptions
+                .get_mut(id)
+                .and_then(|row| row.pending_update.as_mut())
         {
             pending.shown = true;
             self.set_timer(expires_at, Timer::PendingUpdateExpires(id.to_owned()));
@@ -440,7 +534,11 @@ impl Stripe {
     /// The invoice of a pending update is paid.
     pub(in crate::stripe) fn apply_pending_update(&mut self, id: &str) {
         let before = self.subscription_json(id);
-        let Some(pending) = self.subscriptions.get_mut(id).and_then(|row| row.pending_update.take()) else {
+        let Some(pending) = self
+            .subscriptions
+            .get_mut(id)
+            .and_then(|row| row.pending_update.take())
+        else {
             return;
         };
         self.put_items(id, &pending.items, pending.restarts, pending.trial_end);
@@ -451,12 +549,19 @@ impl Stripe {
     }
 
     pub(in crate::stripe) fn expire_pending_update(&mut self, id: &str, at: i64) {
-        let due = |row: &Subscription| row.pending_update.as_ref().is_some_and(|pending| pending.expires_at == at);
+        let due = |row: &Subscription| {
+            row.pending_update
+                .as_ref()
+                .is_some_and(|pending| pending.expires_at == at)
+        };
         if !self.subscriptions.get(id).is_some_and(due) {
             return;
         }
         let before = self.subscription_json(id);
-        let pending = self.subscriptions.get_mut(id).and_then(|row| row.pending_update.take());
+        let pending = self
+            .subscriptions
+            .get_mut(id)
+            .and_then(|row| row.pending_update.take());
         if let Some(pending) = pending {
             self.void_invoice(&pending.invoice);
         }
@@ -468,7 +573,9 @@ impl Stripe {
     fn put_items(&mut self, id: &str, items: &[Item], restart: bool, trial_end: Option<i64>) {
         let now = self.stamp();
         for item in items {
-            self.item_homes.entry(item.id.clone()).or_insert_with(|| id.to_owned());
+            self.item_homes
+                .entry(item.id.clone())
+                .or_insert_with(|| id.to_owned());
         }
         let Some(row) = self.subscriptions.get_mut(id) else {
             return;
@@ -494,7 +601,10 @@ impl Stripe {
             self.set_timer(end, Timer::PeriodEnd(id.to_owned()));
         }
         if let Some(end) = trial_end {
-            self.set_timer((end - 3 * super::super::calendar::DAY).max(now), Timer::TrialEnding(id.to_owned()));
+            self.set_timer(
+                (end - 3 * super::super::calendar::DAY).max(now),
+                Timer::TrialEnding(id.to_owned()),
+            );
         }
     }
 
@@ -517,7 +627,12 @@ impl Stripe {
     }
 
     /// The items of a subscription with one item's price or quantity changed, for the hosted pages and controls.
-    pub(in crate::stripe) fn with_item(&self, id: &str, price: Option<&str>, quantity: Option<i64>) -> Option<Vec<Item>> {
+    pub(in crate::stripe) fn with_item(
+        &self,
+        id: &str,
+        price: Option<&str>,
+        quantity: Option<i64>,
+    ) -> Option<Vec<Item>> {
         let mut items = self.subscriptions.get(id)?.items.clone();
         let first = items.first_mut()?;
         if let Some(price) = price {
@@ -530,13 +645,30 @@ impl Stripe {
     }
 
     /// An item that is not on any subscription yet, for previews of new ones.
-    pub(in crate::stripe) fn loose_item(&mut self, price: String, quantity: i64, period: (i64, i64)) -> Item {
-        Item { id: self.ids.short("si_"), created: self.stamp(), price, quantity, metadata: Metadata::new(), period }
+    pub(in crate::stripe) fn loose_item(
+        &mut self,
+        price: String,
+        quantity: i64,
+        period: (i64, i64),
+    ) -> Item {
+        Item {
+            id: self.ids.short("si_"),
+            created: self.stamp(),
+            price,
+            quantity,
+            metadata: Metadata::new(),
+            period,
+        }
     }
 }
 
 fn read_payment(p: &Params<'_>) -> Outcome<Payment> {
-    let choices = ["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"];
+    let choices = [
+        "allow_incomplete",
+        "default_incomplete",
+        "error_if_incomplete",
+        "pending_if_incomplete",
+    ];
     let payment = match p.choice("payment_behavior", &choices)? {
         Some("pending_if_incomplete") => Payment::Pending,
         Some("error_if_incomplete") => Payment::Demand,
@@ -544,11 +676,15 @@ fn read_payment(p: &Params<'_>) -> Outcome<Payment> {
         _ => Payment::Allow,
     };
     if payment == Payment::Pending
-        && let Some(name) = KNOWN.iter().find(|name| p.has(name) && !PENDABLE.contains(name))
+        && let Some(name) = KNOWN
+            .iter()
+            .find(|name| p.has(name) && !PENDABLE.contains(name))
     {
         return Err(Refusal::param(
             *name,
-            format!("You can't use {name} with payment_behavior=pending_if_incomplete: pending updates do not support it."),
+            format!(
+                "You can't use {name} with payment_behavior=pending_if_incomplete: pending updates do not support it."
+            ),
         ));
     }
     Ok(payment)
