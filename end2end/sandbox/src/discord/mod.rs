@@ -125,7 +125,9 @@ impl Discord {
         if is_consent(&req.path) {
             return self.consent(now_ms, req);
         }
-        let path = match routes::below_version(&req.path) {
+        // Some clients write `@me` and `@original` with `%40`.
+        let decoded = routes::percent_decode(&req.path);
+        let path = match routes::below_version(&decoded) {
             Ok(path) => path,
             Err(error) => return error.response(),
         };
@@ -210,7 +212,8 @@ impl Discord {
             return;
         }
         self.limits.count_invalid(wall_ms, response);
-        let segments = routes::below_version(&req.path).unwrap_or_default();
+        let decoded = routes::percent_decode(&req.path);
+        let segments = routes::below_version(&decoded).unwrap_or_default();
         let (route, _) = routes::template(&segments);
         let secret = route.contains("{token}");
         let code = serde_json::from_slice::<Value>(&response.body)

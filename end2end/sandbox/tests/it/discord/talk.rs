@@ -187,11 +187,12 @@ fn a_deferred_answer_is_filled_in_later() {
     );
     let hook = format!("/webhooks/{APPLICATION}/{token}");
     let original = format!("{hook}/messages/@original");
+    let encoded = format!("{hook}/messages/%40original");
     assert_eq!(
         bench.ask("", "GET", &original, None).refusal(),
         (404, 10008)
     );
-    let got = bench.ask("", "PATCH", &original, Some(json!({"content": "Done"})));
+    let got = bench.ask("", "PATCH", &encoded, Some(json!({"content": "Done"})));
     assert_eq!(got.body["content"], "Done");
     let got = bench.ask(
         "",
