@@ -149,7 +149,7 @@ async fn begin(
     state
         .limits
         .check(LimitKind::LoginAddress, &client.limit_key(), now)?;
-    let browser = sessions::of_browser(&session, signed_in, now).await?;
+    let browser = sessions::of_browser(&session, &state.rng, signed_in, now).await?;
     let asked = discord::ask(&state);
     pending::keep(
         &state,

@@ -2,13 +2,13 @@
 //! race, and several tabs do not disturb each other.
 //!
 //! The row stands in `sessions` under a hash of the state and holds, sealed, the PKCE verifier
-//! and the address wanted. It belongs to the browser (its session) that began it.
+//! and the address wanted. It belongs to the browser that began it.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::LoginError;
-use super::sessions::{Browser, hashed};
+use super::sessions::hashed;
 use crate::state::AppState;
 
 const LIFE_MS: i64 = 10 * 60 * 1_000;
@@ -35,13 +35,13 @@ fn key(asked_state: &str) -> String {
 /// Keeps a sign-in for ten minutes.
 pub(super) async fn keep(
     state: &AppState,
-    browser: &Browser,
+    browser: &str,
     asked_state: &SecretString,
     pending: &Pending,
 ) -> Result<(), LoginError> {
     let key = key(asked_state.expose_secret());
     let kept = Kept {
-        browser: browser.0.clone(),
+        browser: browser.to_owned(),
         verifier: pending.verifier.expose_secret().to_owned(),
         next: pending.next.clone(),
     };
@@ -62,7 +62,7 @@ pub(super) async fn keep(
 /// browser began it. Either way it is gone afterwards.
 pub(super) async fn take(
     state: &AppState,
-    browser: &Browser,
+    browser: &str,
     asked_state: &str,
 ) -> Result<Option<Pending>, LoginError> {
     let key = key(asked_state);
@@ -77,9 +77,9 @@ pub(super) async fn take(
         return Ok(None);
     };
     let kept = state.seal.open(&key, &sealed)?;
-    let kept: Kept = serde_json::from_str(kept.expose_secret())
-        .map_err(tower_sessions::session::Error::from)?;
-    if expires_at <= state.clock.wall_ms() || kept.browser != browser.0 {
+    let kept: Kept =
+        serde_json::from_str(kept.expose_secret()).map_err(tower_sessions::session::Error::from)?;
+    if expires_at <= state.clock.wall_ms() || kept.browser != browser {
         return Ok(None);
     }
     Ok(Some(Pending {

@@ -27,10 +27,7 @@ const DELETED_AT_ONCE: i64 = 500;
 
 const USER: &str = "user";
 const RENEWED_AT: &str = "renewed_at";
-
-/// A browser, by the hash of its session's id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Browser(pub String);
+const BROWSER: &str = "browser";
 
 /// Hex of SHA-256.
 pub(super) fn hashed(secret: &str) -> String {
@@ -48,37 +45,40 @@ pub(super) async fn user_id(session: &Session) -> Result<Option<String>, Error> 
     session.get(USER).await
 }
 
-/// The browser behind a session that exists.
-pub(super) async fn browser(session: &Session) -> Result<Option<Browser>, Error> {
-    // Reading makes the session forget an id that is not in the store.
-    let renewed: Option<i64> = session.get(RENEWED_AT).await?;
-    Ok(renewed
-        .and_then(|_| session.id())
-        .map(|id| Browser(hashed(&id.to_string()))))
+/// What tells this browser from others, through sign-ins, until it signs out. It stays in the
+/// session's record: no page and no cookie shows it.
+pub(super) async fn browser(session: &Session) -> Result<Option<String>, Error> {
+    session.get(BROWSER).await
 }
 
-/// The browser behind a session, which is made when there is none. Unless somebody is signed in,
-/// it is renewed, so that it outlives the way to Discord and back.
+/// The same, given to a browser that has none. Unless somebody is signed in, the session is
+/// renewed, so that it outlives the way to Discord and back.
 pub(super) async fn of_browser(
     session: &Session,
+    rng: &Rng,
     signed_in: bool,
     now_ms: i64,
-) -> Result<Browser, Error> {
+) -> Result<String, Error> {
     if !signed_in {
         session.insert(RENEWED_AT, now_ms).await?;
-        session.save().await?;
     }
-    browser(session).await?.ok_or_else(|| {
-        StoreError::Backend("a session that was just saved has no id".to_owned()).into()
-    })
+    if let Some(known) = browser(session).await? {
+        return Ok(known);
+    }
+    let fresh = rng.id("browser_");
+    session.insert(BROWSER, &fresh).await?;
+    Ok(fresh)
 }
 
 /// Puts the user into the session, under a new id: whoever knew the old one knows nothing.
+/// Sign-ins begun in other tabs stay good.
 pub(super) async fn sign_in(session: &Session, user_id: &str, now_ms: i64) -> Result<(), Error> {
+    let browser = browser(session).await?;
     session.clear().await;
     session.cycle_id().await?;
     session.insert(USER, user_id).await?;
-    session.insert(RENEWED_AT, now_ms).await
+    session.insert(RENEWED_AT, now_ms).await?;
+    session.insert(BROWSER, browser).await
 }
 
 /// A visit: lengthens the session, seldom enough that most visits write nothing.
