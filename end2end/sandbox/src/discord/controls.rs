@@ -68,7 +68,7 @@ impl Discord {
         };
         let mut username = plain.clone();
         let mut more = 2;
-        while self.users.values().any(|user| user.username == username) {
+        while !self.usernames.insert(username.clone()) {
             username = format!("{plain}{more}");
             more += 1;
         }
@@ -385,7 +385,20 @@ impl Discord {
     /// Resets the bot's token: the old one is refused from now on and its connections are cut.
     pub fn set_token(&mut self, token: &str) {
         token.clone_into(&mut self.application.bot_token);
+        self.sessions.forget();
         self.gateway_drop(4004);
+    }
+
+    /// An access token as after the person's consent to these scopes, separated by spaces.
+    pub fn issue_token(
+        &mut self,
+        now_ms: i64,
+        user: &str,
+        scopes: &str,
+    ) -> Result<String, ControlError> {
+        let id = self.person(user)?;
+        let body = self.issue(now_ms, id, super::oauth::scopes_of(scopes));
+        Ok(body["access_token"].as_str().unwrap_or_default().to_owned())
     }
 
     /// The person takes back their consent: all tokens of theirs die.

@@ -192,6 +192,7 @@ impl Discord {
         for (id, name, email, inside) in people {
             let mut person = person(id, name, email);
             person.verified &= id != PERSON_RADIA;
+            self.usernames.insert(person.username.clone());
             self.users.insert(id, person);
             if inside {
                 let mut member = Member::new(id, now_ms);

@@ -170,6 +170,14 @@ impl Sessions {
         }
     }
 
+    /// No session can be resumed any more.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+        for connection in self.connections.values_mut() {
+            connection.session = None;
+        }
+    }
+
     fn close_all(&mut self, frame: &Frame) {
         let all: Vec<u64> = self.connections.keys().copied().collect();
         for connection in all {
@@ -312,10 +320,7 @@ impl Discord {
             .filter_map(|session| session.connection)
             .collect();
         if !resumable {
-            self.sessions.known.clear();
-            for connection in self.sessions.connections.values_mut() {
-                connection.session = None;
-            }
+            self.sessions.forget();
         }
         for connection in all {
             self.sessions

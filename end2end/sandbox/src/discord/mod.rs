@@ -28,7 +28,7 @@ mod state;
 mod users;
 mod world_page;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -67,6 +67,9 @@ pub struct Discord {
     removed_bot: Option<(Member, Role)>,
     codes: BTreeMap<String, Code>,
     grants: Vec<Grant>,
+    /// Where in `grants` an access token is.
+    grant_by_token: BTreeMap<String, usize>,
+    usernames: BTreeSet<String>,
     /// Direct channels with the bot: channel by person.
     direct: BTreeMap<u64, u64>,
     messages: Vec<Message>,
@@ -92,6 +95,11 @@ impl Discord {
             removed_bot: None,
             codes: BTreeMap::new(),
             grants: Vec::new(),
+            grant_by_token: BTreeMap::new(),
+            usernames: demo::first_users()
+                .into_values()
+                .map(|user| user.username)
+                .collect(),
             direct: BTreeMap::new(),
             messages: Vec::new(),
             commands: BTreeMap::new(),

@@ -37,9 +37,10 @@ type TokenAnswer = Result<Value, (u16, &'static str, &'static str)>;
 impl Discord {
     /// The grant an access token belongs to, while it is good.
     pub(super) fn live_grant(&self, now_ms: i64, token: &str) -> Option<&Grant> {
-        self.grants.iter().rev().find(|grant| {
-            grant.access_token == token && !grant.revoked && now_ms < grant.expires_ms
-        })
+        self.grant_by_token
+            .get(token)
+            .and_then(|at| self.grants.get(*at))
+            .filter(|grant| !grant.revoked && now_ms < grant.expires_ms)
     }
 
     /// A fresh code for a person's consent, good once and for ten minutes.
@@ -197,7 +198,7 @@ impl Discord {
         Ok(body)
     }
 
-    fn issue(&mut self, now_ms: i64, user_id: u64, scopes: Vec<String>) -> Value {
+    pub(super) fn issue(&mut self, now_ms: i64, user_id: u64, scopes: Vec<String>) -> Value {
         let grant = Grant {
             user_id,
             access_token: self.ids.secret(30),
@@ -213,6 +214,8 @@ impl Discord {
             "refresh_token": grant.refresh_token,
             "scope": grant.scopes.join(" "),
         });
+        self.grant_by_token
+            .insert(grant.access_token.clone(), self.grants.len());
         self.grants.push(grant);
         body
     }

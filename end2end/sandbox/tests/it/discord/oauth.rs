@@ -448,3 +448,48 @@ fn somebody_new_is_made_on_the_page_and_remembered() {
     assert_eq!(short.status, 400);
     assert_eq!(decide(&mut bench, &[("decision", "authorize")]).status, 400);
 }
+
+#[test]
+fn the_same_seed_plays_the_same_world() {
+    let play = |bench: &mut Bench| {
+        let code = code_of(bench, PERSON_ADA, &[]);
+        let token = redeem(bench, &code, &[]).body;
+        let role = bench
+            .guild("POST", "/roles", Some(json!({"name": "Guest"})))
+            .body;
+        let person = bench
+            .discord
+            .create_user(bench.now_ms, "Ada Lovelace", true);
+        (code, token, role, person)
+    };
+    let (mut one, mut two) = (Bench::new(), Bench::new());
+    assert_eq!(play(&mut one), play(&mut two));
+    let mut other = Bench::new();
+    other.discord = sandbox::discord::Discord::new(8, "http://127.0.0.1:4010");
+    other.discord.seed_demo(other.now_ms);
+    assert_ne!(play(&mut other).0, play(&mut two).0);
+    assert_eq!(other.discord.bot_token(), two.discord.bot_token());
+    let names: Vec<&str> = one
+        .discord
+        .users
+        .values()
+        .map(|user| user.username.as_str())
+        .collect();
+    assert!(names.contains(&"ada.lovelace") && names.contains(&"ada.lovelace2"));
+}
+
+#[test]
+fn a_token_can_be_had_without_the_page() {
+    let mut bench = Bench::new();
+    let ada = PERSON_ADA.to_string();
+    let token = bench
+        .discord
+        .issue_token(bench.now_ms, &ada, "identify email")
+        .unwrap();
+    let me = |bench: &mut Bench| bench.ask(&format!("Bearer {token}"), "GET", "/users/@me", None);
+    assert_eq!(me(&mut bench).body["email"], "ada@example.org");
+    bench.discord.set_email(&ada, None, true).unwrap();
+    assert_eq!(me(&mut bench).body["verified"], false);
+    bench.discord.revoke_consent(&ada).unwrap();
+    assert_eq!(me(&mut bench).status, 401);
+}
