@@ -72,8 +72,9 @@ fn accent_rule(house: &Community) -> String {
     format!(":root{{--accent-light:{light};--accent-dark:{dark}}}")
 }
 
-/// Loads the wasm and wakes the islands. leptos' own `HydrationScripts` waits until the browser
-/// is idle and preloads the module without the nonce, which `strict-dynamic` refuses.
+/// Loads the wasm where there is an island to wake, and wakes it; islands do not nest here. The
+/// root element then has `data-awake`. leptos' own `HydrationScripts` loads it on every page,
+/// and preloads the module without the nonce, which `strict-dynamic` refuses.
 #[component]
 fn Scripts(assets: Assets) -> impl IntoView {
     // Resources outside of islands are the server's own and are not sent along.
@@ -88,8 +89,6 @@ fn Scripts(assets: Assets) -> impl IntoView {
         assets.wasm
     );
     view! {
-        <link rel="modulepreload" href=assets.js nonce=nonce.clone() />
-        <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
         <script type="module" nonce=nonce inner_html=script></script>
     }
 }

@@ -1,22 +1,13 @@
 (async (js, wasm) => {
-  const mod = await import(js);
-  await mod.default({ module_or_path: wasm });
-  mod.hydrate();
-  const inside = [];
-  const visit = (node) => {
-    const tag = node.localName;
-    if (tag === "leptos-island") {
-      const wake = mod[node.dataset.component];
-      if (wake) {
-        inside.at(-1)?.();
-        wake(node);
-      }
-    } else if (tag === "leptos-children") {
-      inside.push(node.$$on_hydrate);
+  const wake = async () => {
+    const bytes = fetch(wasm);
+    const mod = await import(js);
+    await mod.default({ module_or_path: bytes });
+    mod.hydrate();
+    for (const island of document.querySelectorAll("leptos-island")) {
+      mod[island.dataset.component]?.(island);
     }
-    for (const child of node.children) visit(child);
-    if (tag === "leptos-children") inside.pop();
   };
-  visit(document.body);
+  if (document.querySelector("leptos-island")) await wake();
   document.documentElement.dataset.awake = "";
 });
