@@ -35,7 +35,7 @@ let rest: REST;
 before(async () => {
   sandbox = await startSandbox(["--seed", "3"]);
   const state = await sandbox.control("GET", "state");
-  token = state.discord.bot_token;
+  token = state.discord.application.bot_token;
   assert.equal(state.discord.guild.id, GUILD);
   rest = client();
 });

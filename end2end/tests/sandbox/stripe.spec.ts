@@ -15,6 +15,16 @@ const NO_FUNDS = "4000000000009995";
 const THREE_D_SECURE = "4000002500003155";
 const METHODS = { success: "pm_card_visa", declined: "pm_card_chargeCustomerFail" };
 
+const PAY = /^(Subscribe|Pay) /;
+
+/** What one types on the hosted page. */
+const typed = (card: string): Record<string, string> => ({
+  card_number: card,
+  exp: "12 / 49",
+  cvc: "123",
+  email: "payer@example.test",
+});
+
 let sandbox: Sandbox;
 let stripe: Stripe;
 
@@ -58,7 +68,7 @@ async function pay(url: string | null, card: string): Promise<Visitor> {
   assert.ok(url, "an open session has its page");
   const visitor = await new Visitor().open(url);
   assert.equal(visitor.status, 200);
-  return visitor.submit(PAY, { [CARD_FIELD]: card });
+  return visitor.submit(PAY, typed(card));
 }
 
 async function subscribed(): Promise<{ customer: Stripe.Customer; subscription: string }> {
@@ -222,7 +232,7 @@ describe("checkout", () => {
       const left = await stripe.subscriptions.list({ customer: customer.id, status: "all" });
       assert.ok(left.data.every(({ status }) => status === "incomplete"), "nothing that gives access");
       // The page still takes another card.
-      await visitor.submit(PAY, { [CARD_FIELD]: CARD });
+      await visitor.submit(PAY, typed(CARD));
       assert.equal((await stripe.checkout.sessions.retrieve(open.id)).status, "complete");
     }
   });
@@ -235,7 +245,7 @@ describe("checkout", () => {
     if (!visitor.forms().some((form) => form.buttons.some((button) => PAY.test(button.label)))) {
       await visitor.open(open.url as string);
     }
-    await visitor.submit(PAY, { [CARD_FIELD]: THREE_D_SECURE });
+    await visitor.submit(PAY, typed(THREE_D_SECURE));
     await visitor.submit(/complete|confirm|authori[sz]e/i);
     assert.equal((await stripe.checkout.sessions.retrieve(open.id)).status, "complete");
   });

@@ -21,7 +21,7 @@ pub(super) async fn handle(State(shell): State<Arc<Shell>>, request: Request) ->
     let (mut parts, body) = request.into_parts();
     if wants_socket(&parts) {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => super::gateway(&shell, upgrade),
+            Ok(upgrade) => super::gateway(&shell, upgrade, parts.uri.query().unwrap_or_default()),
             Err(rejection) => rejection.into_response(),
         };
     }

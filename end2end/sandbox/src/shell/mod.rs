@@ -33,7 +33,7 @@ use tokio::{
 
 pub use deliveries::Delivered;
 
-use crate::{World, clock::Clock};
+use crate::{World, clock::Clock, discord::gateway_socket};
 
 /// The world, shared by every connection.
 pub type SharedWorld = Arc<Mutex<World>>;
@@ -130,8 +130,13 @@ impl Shell {
 
     /// Begins again with that seed: the endpoints of the start, and demo data if it had them.
     fn reset(&self, seed: u64) {
-        let fresh = furnished(&self.options, seed, self.options.clock, &self.base);
-        self.with(|world| *world = fresh);
+        let mut fresh = furnished(&self.options, seed, self.options.clock, &self.base);
+        self.with(|world| {
+            // Gateway connections outlive the world they were made in, and identify again.
+            std::mem::swap(&mut fresh.discord.sessions, &mut world.discord.sessions);
+            *world = fresh;
+            world.discord.gateway_invalidate(false);
+        });
     }
 
     async fn stopped(&self) {
@@ -257,8 +262,15 @@ impl Drop for Sandbox {
 }
 
 /// Discord's gateway on an upgraded connection.
-fn gateway(_shell: &Arc<Shell>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(|_socket| async move {})
+fn gateway(shell: &Arc<Shell>, upgrade: WebSocketUpgrade, query: &str) -> Response {
+    let shell = Arc::clone(shell);
+    let query = query.to_owned();
+    upgrade.on_upgrade(|socket| async move {
+        tokio::select! {
+            () = gateway_socket::serve(socket, query, Arc::clone(&shell.world)) => {}
+            () = shell.stopped() => {}
+        }
+    })
 }
 
 async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -109,10 +109,6 @@ impl Fields {
         Value::Object(self.0.clone())
     }
 
-    pub fn object(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| value.is_object())
-    }
-
     pub fn flag(&self, name: &str) -> bool {
         match self.0.get(name) {
             Some(Value::Bool(flag)) => *flag,
@@ -122,13 +118,43 @@ impl Fields {
         }
     }
 
-    /// An array of texts, or one text with commas.
+    /// A number of any size, as Discord writes permissions.
+    pub fn bits(&self, name: &str) -> Result<Option<u64>, Refused> {
+        let number = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(value) => value.as_u64(),
+        };
+        match number {
+            Some(number) => Ok(Some(number)),
+            None => Err(Refused::Bad(format!("{name} is a whole number"))),
+        }
+    }
+
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The texts of an object.
+    pub fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        let Some(Value::Object(object)) = self.0.get(name) else {
+            return Vec::new();
+        };
+        object
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect()
+    }
+
+    /// An array, or one text with commas.
     pub fn list(&self, name: &str) -> Vec<String> {
         match self.0.get(name) {
             Some(Value::Array(items)) => items
                 .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
+                .map(|item| {
+                    item.as_str()
+                        .map_or_else(|| item.to_string(), str::to_owned)
+                })
                 .collect(),
             Some(Value::String(text)) => text
                 .split(',')

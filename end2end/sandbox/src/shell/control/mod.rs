@@ -119,11 +119,16 @@ fn now(world: &World) -> Value {
 }
 
 fn state(world: &World) -> Value {
+    let stripe = world.stripe.state_json();
+    let secret = match world.webhook_secret() {
+        Some(secret) => secret.into(),
+        None => stripe["webhook_secret"].clone(),
+    };
     json!({
         "now_ms": world.clock.now_ms(),
         "base": world.base(),
-        "webhook_secret": world.webhook_secret(),
-        "stripe": world.stripe.state_json(),
+        "webhook_secret": secret,
+        "stripe": stripe,
         "discord": world.discord.state_json(),
         "mail": world.mail.to_json(),
         "faults": world.faults.to_json(),
@@ -218,8 +223,9 @@ fn add_fault(world: &mut World, fields: &Fields) -> Answer {
     let target = Target::named(target).ok_or_else(|| {
         Refused::bad("target is stripe, stripe_pages, discord, deliveries or mail")
     })?;
-    if let (Target::Discord, Some(effect)) = (target, fields.object("effect")) {
-        return discord::fault(world, fields, effect);
+    let own = fields.value("effect").is_some_and(Value::is_object);
+    if target == Target::Discord && own {
+        return discord::fault(world, fields);
     }
     let effect = fields.flag("effect");
     let fault = match fields.required("kind")? {
