@@ -168,10 +168,10 @@ fn Particulars(
         view! { <Row label="Paid with">{text}</Row> }
     });
     let portal = has_portal.then(|| {
-        let label = if standing == Standing::Ending {
-            "Keep it, or change the card"
-        } else {
-            "Change the card, or cancel"
+        let label = match standing {
+            Standing::Ending => "Keep it, or change the card",
+            Standing::None | Standing::Ended => "See your cards and invoices",
+            _ => "Change the card, or cancel",
         };
         view! {
             <div class="portal">

@@ -21,7 +21,12 @@ pub enum Stand {
 }
 
 #[component]
-pub fn PlanCard(plan: OfferedPlan, stand: Stand) -> impl IntoView {
+pub fn PlanCard(
+    plan: OfferedPlan,
+    stand: Stand,
+    /// Its button is the one that stands out.
+    main: bool,
+) -> impl IntoView {
     let both = plan.prices.len() > 1;
     let prices = plan
         .prices
@@ -36,7 +41,7 @@ pub fn PlanCard(plan: OfferedPlan, stand: Stand) -> impl IntoView {
                         <span>{price.interval.per()}</span>
                     </p>
                     <p class="price-note">{note(&plan, price, stand)}</p>
-                    {offer_button(&plan, price, stand)}
+                    {offer_button(&plan, price, stand, main)}
                 </div>
             }
         })
@@ -49,8 +54,12 @@ pub fn PlanCard(plan: OfferedPlan, stand: Stand) -> impl IntoView {
         badge,
         ..
     } = plan;
-    let badge = badge.map(|badge| {
-        view! { <p class="badge"><Icon mark=Mark::Star />{badge}</p> }
+    let badge = match stand {
+        Stand::Wanted => Some((Mark::Arrow, "Your choice".to_owned())),
+        _ => badge.map(|badge| (Mark::Star, badge)),
+    };
+    let badge = badge.map(|(mark, badge)| {
+        view! { <p class="badge"><Icon mark />{badge}</p> }
     });
     let stands = match stand {
         Stand::Held => Some(view! {
@@ -81,12 +90,6 @@ pub fn PlanCard(plan: OfferedPlan, stand: Stand) -> impl IntoView {
             </div>
             <p class="plan-about">{description}</p>
             <div class="buy">
-                {(stand == Stand::Wanted).then(|| view! {
-                    <p class="state" data-state="waiting">
-                        <Icon mark=Mark::Arrow />
-                        "Your choice. One step is left."
-                    </p>
-                })}
                 {prices}
                 {stands}
             </div>
@@ -99,12 +102,9 @@ fn offer_button(
     plan: &OfferedPlan,
     price: &OfferedPrice,
     stand: Stand,
+    main: bool,
 ) -> Option<impl IntoView + use<>> {
-    let class = if plan.badge.is_some() || stand == Stand::Wanted {
-        ""
-    } else {
-        "quiet"
-    };
+    let class = if main { "" } else { "quiet" };
     matches!(stand, Stand::Free | Stand::Wanted).then(|| {
         view! {
             <SendForm
@@ -125,8 +125,8 @@ fn note(plan: &OfferedPlan, price: &OfferedPrice, stand: Stand) -> String {
         .trial_days
         .filter(|days| *days > 0 && matches!(stand, Stand::Free | Stand::Wanted))
         .map(|days| match days {
-            1 => "The first day is free.".to_owned(),
-            days => format!("The first {days} days are free."),
+            1 => "First day free.".to_owned(),
+            days => format!("First {days} days free."),
         });
     let saved = (price.interval == Interval::Year)
         .then(|| {
@@ -134,7 +134,7 @@ fn note(plan: &OfferedPlan, price: &OfferedPrice, stand: Stand) -> String {
                 .and_then(|month| saving(&month.amount, &price.amount))
         })
         .flatten()
-        .map(|saved| format!("{} less than twelve months.", saved.display()));
+        .map(|saved| format!("Saves {}.", saved.display()));
     [trial, saved]
         .into_iter()
         .flatten()

@@ -160,6 +160,9 @@ fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl 
             </p>
         }
     });
+    let chosen = plans
+        .iter()
+        .any(|plan| asked.wanted.as_ref() == Some(&plan.id));
     let cards = plans
         .into_iter()
         .map(|plan| {
@@ -169,7 +172,8 @@ fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl 
                 None if asked.wanted.as_ref() == Some(&plan.id) => Stand::Wanted,
                 None => Stand::Free,
             };
-            view! { <PlanCard plan stand /> }
+            let main = stand == Stand::Wanted || (!chosen && plan.badge.is_some());
+            view! { <PlanCard plan stand main /> }
         })
         .collect_view();
     view! {
