@@ -111,13 +111,10 @@ describe("rate limits", () => {
     const limited: RateLimitData[] = [];
     const bot = client();
     bot.on("rateLimited", (data) => limited.push(data));
-    // More than any bucket of role routes takes at once.
+    // More than the bucket of role routes takes at once. One method, since the library learns only from
+    // the first answers that PUT and DELETE share a bucket.
     await Promise.all(
-      Array.from({ length: 12 }, (_, i) =>
-        i % 2 === 0
-          ? bot.put(Routes.guildMemberRole(GUILD, LINUS, PATRON))
-          : bot.delete(Routes.guildMemberRole(GUILD, LINUS, PATRON)),
-      ),
+      Array.from({ length: 12 }, () => bot.put(Routes.guildMemberRole(GUILD, LINUS, PATRON))),
     );
     assert.ok(limited.length > 0, "it had to wait");
     const { discord } = await sandbox.control("GET", "calls");

@@ -13,7 +13,8 @@ const CARD = "4242424242424242";
 const DECLINED = "4000000000000002";
 const NO_FUNDS = "4000000000009995";
 const THREE_D_SECURE = "4000002500003155";
-const METHODS = { success: "pm_card_visa", declined: "pm_card_chargeCustomerFail" };
+/** A card that can be kept and then refuses every charge. */
+const REFUSING = "pm_card_chargeCustomerFail";
 
 const PAY = /^(Subscribe|Pay) /;
 
@@ -279,6 +280,18 @@ describe("subscriptions", () => {
 
   test("a customer's portal has an address", async () => {
     const { customer } = await subscribed();
+    await assert.rejects(
+      stripe.billingPortal.sessions.create({ customer: customer.id }),
+      Stripe.errors.StripeInvalidRequestError,
+      "not before the portal has its settings",
+    );
+    await stripe.billingPortal.configurations.create({
+      features: {
+        invoice_history: { enabled: true },
+        payment_method_update: { enabled: true },
+        subscription_cancel: { enabled: true, mode: "at_period_end" },
+      },
+    });
     const portal = await stripe.billingPortal.sessions.create({
       customer: customer.id,
       return_url: "https://app.test/billing",
@@ -322,11 +335,11 @@ describe("errors are the SDK's classes", () => {
     const price = await plan();
     await assert.rejects(
       (async () => {
-        await stripe.paymentMethods.attach(METHODS.declined, { customer: customer.id });
+        const method = await stripe.paymentMethods.attach(REFUSING, { customer: customer.id });
         await stripe.subscriptions.create({
           customer: customer.id,
           items: [{ price: price.id }],
-          default_payment_method: METHODS.declined,
+          default_payment_method: method.id,
           payment_behavior: "error_if_incomplete",
         });
       })(),
@@ -349,7 +362,10 @@ describe("errors are the SDK's classes", () => {
     await sandbox.control("POST", "faults", { target: "stripe", kind: "hang", path: "/v1/customers", count: 1 });
     await assert.rejects(client({ timeout: 300 }).customers.list(), Stripe.errors.StripeConnectionError);
     await sandbox.control("POST", "faults", { target: "stripe", kind: "cut", count: 1 });
-    await assert.rejects(stripe.customers.list(), Stripe.errors.StripeError);
+    await assert.rejects(async () => {
+      const answer = await fetch(`${sandbox.base}/v1/customers`, { headers: { authorization: "Bearer sk_test_sandbox" } });
+      await answer.text();
+    }, TypeError);
     assert.equal((await stripe.customers.list({ limit: 1 })).data.length, 1, "and all is well again");
   });
 });

@@ -1,7 +1,7 @@
 //! Between axum's requests and the engines': everything goes through one fallback handler, so
 //! that an engine sees the raw path, query, headers and body as they came.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -103,12 +103,16 @@ fn response(answer: ApiResponse) -> Response {
     response
 }
 
-/// Headers that promise a body, and a connection that ends before it.
+/// A body that begins, so that the status is on its way, and then a connection that ends.
 fn cut() -> Response {
-    let broken = futures::stream::iter([
-        Ok(Bytes::from_static(b"{")),
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
-    ]);
+    let broken = futures::stream::unfold(0, |step| async move {
+        if step == 0 {
+            return Some((Ok(Bytes::from_static(b"{")), 1));
+        }
+        sleep(Duration::from_millis(20)).await;
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        Some((Err(reset), 2))
+    });
     let mut response = Response::new(Body::from_stream(broken));
     response.headers_mut().insert(
         header::CONTENT_TYPE,

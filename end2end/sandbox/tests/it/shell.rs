@@ -1,33 +1,26 @@
-//! What stands around the engines: start and stop, faults, webhooks, control, mail, pages.
+//! What stands around the engines: start and stop, the clock, faults, calls.
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+mod by_hand;
+mod deliveries;
+mod mail;
+mod world_page;
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    routing::post,
-};
+use std::{error::Error, time::Duration};
+
 use reqwest::{Client, RequestBuilder, redirect::Policy};
 use sandbox::{
     clock::Clock,
     faults::{Fault, FaultRule, Target},
-    shell::{Deliveries, Options, Sandbox, Webhook},
+    shell::{Deliveries, Options, Sandbox},
     stripe,
 };
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-};
+use tokio::net::TcpStream;
 
 type TestResult<T = ()> = Result<T, Box<dyn Error>>;
 
 /// 1 November 2026, 00:00 UTC.
 const NOVEMBER_MS: i64 = 1_793_491_200_000;
-const SECRET: &str = "whsec_from_the_test";
 
 struct Outside {
     sandbox: Sandbox,
@@ -111,65 +104,6 @@ fn quiet() -> Options {
         deliveries: Deliveries::ByHand,
         ..Options::default()
     }
-}
-
-/// One webhook as it arrived.
-struct Arrived {
-    signature: String,
-    body: String,
-}
-
-/// Takes webhooks, answering with the statuses in turn and then 200.
-async fn receiver(
-    statuses: Vec<StatusCode>,
-) -> TestResult<(String, mpsc::UnboundedReceiver<Arrived>)> {
-    type Shared = (
-        mpsc::UnboundedSender<Arrived>,
-        std::sync::Arc<tokio::sync::Mutex<std::vec::IntoIter<StatusCode>>>,
-    );
-    async fn take(
-        State((arrived, statuses)): State<Shared>,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> StatusCode {
-        let signature = headers
-            .get("stripe-signature")
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
-        let body = String::from_utf8_lossy(&body).into_owned();
-        // A test that has ended wants no more of them.
-        let _ = arrived.send(Arrived { signature, body });
-        statuses.lock().await.next().unwrap_or(StatusCode::OK)
-    }
-    let (sender, arrivals) = mpsc::unbounded_channel();
-    let statuses = std::sync::Arc::new(tokio::sync::Mutex::new(statuses.into_iter()));
-    let app = Router::new()
-        .route("/hook", post(take))
-        .with_state((sender, statuses));
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/hook", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok((url, arrivals))
-}
-
-fn verified(arrived: &Arrived) -> TestResult<Value> {
-    let at = arrived
-        .signature
-        .strip_prefix("t=")
-        .and_then(|rest| rest.split(',').next())
-        .ok_or("no time in the signature")?
-        .parse::<i64>()?;
-    assert!(
-        (at - Clock::wall_ms() / 1000).abs() < 60,
-        "signed with the machine's time"
-    );
-    assert_eq!(
-        arrived.signature,
-        stripe::sign(&arrived.body, SECRET, at),
-        "signed with the endpoint's secret"
-    );
-    Ok(serde_json::from_str(&arrived.body)?)
 }
 
 #[tokio::test]
@@ -360,133 +294,6 @@ async fn calls_to_stripe_are_told() -> TestResult {
 }
 
 #[tokio::test]
-async fn webhooks_by_hand_are_signed_and_tried_again() -> TestResult {
-    let (url, mut arrivals) = receiver(vec![StatusCode::INTERNAL_SERVER_ERROR]).await?;
-    let world = Outside::start(Options {
-        webhook: Some(Webhook {
-            url,
-            secret: Some(SECRET.into()),
-        }),
-        ..quiet()
-    })
-    .await?;
-    assert_eq!(
-        world.get("/_sandbox/state").await?["webhook_secret"],
-        SECRET
-    );
-    world.customer("hook@x.test").await?;
-    assert!(arrivals.try_recv().is_err(), "nothing goes by itself");
-    let sent = world.sandbox.deliver_now().await;
-    assert_eq!(
-        sent.iter().map(|sent| sent.status).collect::<Vec<_>>(),
-        [Some(500)]
-    );
-    let event = verified(&arrivals.recv().await.ok_or("nothing came")?)?;
-    assert_eq!(event["type"], "customer.created");
-    assert_eq!(
-        event["created"],
-        NOVEMBER_MS / 1000,
-        "made by the movable clock"
-    );
-    assert_eq!(event["data"]["object"]["email"], "hook@x.test");
-    assert!(
-        world.sandbox.deliver_now().await.is_empty(),
-        "the retry is not due"
-    );
-    let later = Clock::wall_ms() + 3_600_000;
-    let sent = world.sandbox.deliver_at(later).await;
-    assert_eq!(
-        sent.iter().map(|sent| sent.status).collect::<Vec<_>>(),
-        [Some(200)]
-    );
-    let again = verified(&arrivals.recv().await.ok_or("no retry came")?)?;
-    assert_eq!(again["id"], event["id"]);
-    assert!(
-        world
-            .sandbox
-            .deliver_at(later + 86_400_000)
-            .await
-            .is_empty()
-    );
-    let id = event["id"].as_str().ok_or("no id")?;
-    let (status, _) = world
-        .control("deliveries/resend", &json!({"event": id}))
-        .await?;
-    assert_eq!(status, 200);
-    let (_, flushed) = world.control("deliveries/flush", &json!({})).await?;
-    assert_eq!(flushed["sent"][0]["event"], id);
-    assert_eq!(flushed["sent"][0]["status"], 200);
-    let (status, _) = world
-        .control("deliveries/resend", &json!({"event": "evt_no"}))
-        .await?;
-    assert_eq!(status, 404);
-    Ok(())
-}
-
-#[tokio::test]
-async fn webhooks_pumped_come_by_themselves_until_paused() -> TestResult {
-    let (url, mut arrivals) = receiver(Vec::new()).await?;
-    let world = Outside::start(Options {
-        webhook: Some(Webhook {
-            url,
-            secret: Some(SECRET.into()),
-        }),
-        deliveries: Deliveries::Pumped,
-        ..quiet()
-    })
-    .await?;
-    world.customer("one@x.test").await?;
-    let one = verified(&arrivals.recv().await.ok_or("nothing came")?)?;
-    assert_eq!(one["data"]["object"]["email"], "one@x.test");
-    assert_eq!(world.control("deliveries/pause", &json!({})).await?.0, 200);
-    world.customer("two@x.test").await?;
-    world.customer("three@x.test").await?;
-    assert_eq!(
-        world.get("/_sandbox/state").await?["deliveries_paused"],
-        true
-    );
-    assert!(arrivals.try_recv().is_err());
-    assert_eq!(world.control("deliveries/resume", &json!({})).await?.0, 200);
-    let mut emails = Vec::new();
-    for _ in 0..2 {
-        let event = verified(&arrivals.recv().await.ok_or("nothing came")?)?;
-        emails.push(event["data"]["object"]["email"].to_string());
-    }
-    emails.sort();
-    assert_eq!(emails, ["\"three@x.test\"", "\"two@x.test\""]);
-    Ok(())
-}
-
-#[tokio::test]
-async fn deliveries_can_be_lost_and_doubled() -> TestResult {
-    let (url, mut arrivals) = receiver(Vec::new()).await?;
-    let world = Outside::quiet().await?;
-    let (status, made) = world
-        .control("webhook", &json!({"url": url, "secret": SECRET}))
-        .await?;
-    assert_eq!((status, &made["secret"]), (200, &json!(SECRET)));
-    let lost = json!({"target": "deliveries", "drop": true});
-    assert_eq!(world.control("faults", &lost).await?.0, 200);
-    world.customer("lost@x.test").await?;
-    assert!(world.sandbox.deliver_now().await.is_empty());
-    let doubled = json!({"target": "deliveries", "double": 100});
-    assert_eq!(world.control("faults", &doubled).await?.0, 200);
-    world.customer("twice@x.test").await?;
-    assert_eq!(world.sandbox.deliver_now().await.len(), 2);
-    let first = verified(&arrivals.recv().await.ok_or("nothing came")?)?;
-    let second = verified(&arrivals.recv().await.ok_or("nothing came")?)?;
-    assert_eq!(first["id"], second["id"]);
-    world
-        .http
-        .delete(world.at("/_sandbox/faults"))
-        .send()
-        .await?;
-    world.customer("once@x.test").await?;
-    assert_eq!(world.sandbox.deliver_now().await.len(), 1);
-    Ok(())
-}
-
-#[tokio::test]
 async fn the_same_seed_makes_the_same_world() -> TestResult {
     let world = Outside::start(Options {
         demo: true,
@@ -542,92 +349,5 @@ async fn dropping_it_ends_it_with_its_open_requests() -> TestResult {
         TcpStream::connect(addr).await.is_err(),
         "nobody listens at {base}"
     );
-    Ok(())
-}
-
-/// Speaks SMTP and checks the code of each answer.
-struct Sender(BufReader<TcpStream>);
-
-impl Sender {
-    async fn connect(addr: SocketAddr) -> TestResult<Self> {
-        let mut sender = Self(BufReader::new(TcpStream::connect(addr).await?));
-        assert_eq!(sender.code().await?, "220");
-        Ok(sender)
-    }
-
-    async fn code(&mut self) -> TestResult<String> {
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).await? == 0 {
-                return Err("the connection ended".into());
-            }
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return Ok(line.get(..3).unwrap_or_default().to_owned());
-            }
-        }
-    }
-
-    async fn say(&mut self, line: &str, expected: &str) -> TestResult {
-        self.0.write_all(format!("{line}\r\n").as_bytes()).await?;
-        self.0.flush().await?;
-        assert_eq!(self.code().await?, expected, "{line}");
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn mail_is_taken_shown_and_refused() -> TestResult {
-    let world = Outside::quiet().await?;
-    let addr = world.sandbox.smtp_addr.ok_or("no mail is taken")?;
-    let refuse = json!({"target": "mail", "refuse": "gone@"});
-    assert_eq!(world.control("faults", &refuse).await?.0, 200);
-    let mut sender = Sender::connect(addr).await?;
-    sender.say("MAIL FROM:<desk@x.test>", "250").await?;
-    sender.say("DATA", "503").await?;
-    sender.say("EHLO app", "250").await?;
-    sender.say("AUTH LOGIN", "334").await?;
-    sender.say("dXNlcg==", "334").await?;
-    sender.say("cGFzcw==", "235").await?;
-    sender.say("AUTH PLAIN AHUAcA==", "235").await?;
-    sender.say("RCPT TO:<ada@x.test>", "503").await?;
-    sender
-        .say("MAIL FROM:<desk@x.test> BODY=8BITMIME", "250")
-        .await?;
-    sender.say("RCPT TO:<gone@x.test>", "550").await?;
-    sender.say("RCPT TO:<ada@x.test>", "250").await?;
-    sender.say("DATA", "354").await?;
-    let letter = "From: Council <desk@x.test>\r\nTo: ada@x.test\r\nSubject: =?utf-8?Q?You=E2=80=99re_in?=\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
-        <b>Hello</b>\r\n..dots=2E\r\nhttp://app.test/invite/abc.\r\n.";
-    sender.say(letter, "250").await?;
-    sender.say("NONSENSE", "500").await?;
-    sender.say("RSET", "250").await?;
-    sender.say("QUIT", "221").await?;
-    let kept = world.get("/mail.json").await?;
-    assert_eq!(kept.as_array().map(Vec::len), Some(1));
-    assert_eq!(kept[0]["subject"], "You’re in");
-    assert_eq!(kept[0]["recipients"], json!(["ada@x.test"]));
-    assert_eq!(
-        kept[0]["text"],
-        "<b>Hello</b>\n.dots.\nhttp://app.test/invite/abc.\n"
-    );
-    assert_eq!(kept[0]["at_ms"], NOVEMBER_MS);
-    let list = world.page("/mail").await?;
-    assert!(
-        list.contains("You’re in") && list.contains("href=\"/mail/1\""),
-        "{list}"
-    );
-    let page = world.page("/mail/1").await?;
-    assert!(page.contains("&lt;b&gt;Hello&lt;/b&gt;"), "{page}");
-    assert!(
-        page.contains("<a href=\"http://app.test/invite/abc\">"),
-        "{page}"
-    );
-    assert_eq!(
-        world.http.get(world.at("/mail/2")).send().await?.status(),
-        404
-    );
-    assert_eq!(world.control("mail/clear", &json!({})).await?.0, 200);
-    assert_eq!(world.get("/mail.json").await?, json!([]));
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{
     stripe::{list, text},
 };
 
-const SHOWN: usize = 60;
+const SHOWN: usize = 40;
 
 pub(super) fn section(state: &Value, paused: bool) -> String {
     let events = list(state, "events");
@@ -33,8 +33,8 @@ pub(super) fn section(state: &Value, paused: bool) -> String {
     };
     let retry = button("deliveries/flush", "Retry the failed ones now", &[("retries", "true")]);
     format!(
-        "<h2>Events ({})</h2><div class=\"actions\">{flow}{retry}</div>{table}",
-        events.len()
+        "<h2>Events ({total})</h2><div class=\"actions\">{flow}{retry}</div>{table}",
+        total = state["events_total"].as_u64().unwrap_or(0),
     )
 }
 
@@ -57,17 +57,19 @@ fn row(event: &Value) -> String {
 }
 
 fn delivery(delivery: &Value) -> String {
-    let answers = list(delivery, "attempts")
-        .iter()
-        .map(|attempt| match attempt["status"].as_u64() {
-            Some(status) => status.to_string(),
-            None => "no answer".to_owned(),
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
+    let attempts = list(delivery, "attempts");
+    let last = match attempts.last().map(|attempt| attempt["status"].as_u64()) {
+        Some(Some(status)) => status.to_string(),
+        Some(None) => "no answer".to_owned(),
+        None => String::new(),
+    };
+    let times = if attempts.len() > 1 {
+        format!(", {} attempts", attempts.len())
+    } else {
+        String::new()
+    };
     format!(
-        "<div>{} <small>{}</small></div>",
-        status(text(delivery, "state")),
-        escape(&answers)
+        "<div>{} <small>{last}{times}</small></div>",
+        status(text(delivery, "state"))
     )
 }

@@ -20,6 +20,11 @@ pub(super) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
     object[name].as_str().unwrap_or_default()
 }
 
+/// How many there are, of which the state holds the newest.
+fn total(state: &Value, name: &str) -> u64 {
+    state[format!("{name}_total")].as_u64().unwrap_or(0)
+}
+
 pub(super) fn sections(state: &Value) -> String {
     let customers = list(state, "customers");
     let shown = each(newest(customers), |customer| person(state, customer));
@@ -30,7 +35,7 @@ pub(super) fn sections(state: &Value) -> String {
     };
     format!(
         "<h2>Stripe’s customers ({})</h2>{customers_html}{}{}",
-        customers.len(),
+        total(state, "customers"),
         invoices(state),
         plans(state),
     )
@@ -49,7 +54,8 @@ fn id_of(field: &Value) -> &str {
 
 fn person(state: &Value, customer: &Value) -> String {
     let id = text(customer, "id");
-    let name = [text(customer, "name"), text(customer, "email"), id]
+    let email = text(customer, "email");
+    let name = [text(customer, "name"), email, id]
         .into_iter()
         .find(|name| !name.is_empty())
         .unwrap_or_default();
@@ -73,7 +79,7 @@ fn person(state: &Value, customer: &Value) -> String {
         "<li data-customer=\"{id}\"><div class=\"who\"><strong>{}</strong>{gone}<small>{}</small>\
          <span class=\"id\">{id}</span></div>{subscriptions}</li>",
         escape(name),
-        escape(text(customer, "email")),
+        escape(if email == name { "" } else { email }),
         id = escape(id),
     )
 }
@@ -193,7 +199,7 @@ fn invoices(state: &Value) -> String {
     format!(
         "<h2>Invoices ({})</h2><div class=\"scroll\"><table><thead><tr><th>Number</th><th>Total</th>\
          <th>State</th><th>Made</th></tr></thead><tbody>{rows}</tbody></table></div>",
-        all.len()
+        total(state, "invoices")
     )
 }
 
