@@ -2,7 +2,7 @@
 
 use super::{Failure, customer, lease};
 use crate::db::DbError;
-use crate::db::dirty::{self, Lease};
+use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::guards::LimitKind;
 use crate::state::AppState;
 use crate::stripe::objects::CheckoutSession;
@@ -14,6 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A session is open for less than Stripe's 24 hours, so that its idempotency key outlives it.
 const OPEN_MS: i64 = 23 * 60 * 60 * 1000;
+
+/// Most payments are through by then.
+const FIRST_LOOK_MS: i64 = 10 * 60 * 1000;
 
 /// An intent to pay, as its row keeps it.
 #[derive(sqlx::FromRow)]
@@ -286,6 +289,9 @@ async fn keep(
     .bind(&intent.id)
     .execute(&mut *tx)
     .await?;
+    // Should neither the person nor an event come back, a look at Stripe tells what became of it.
+    let look = state.clock.policy_ms() + FIRST_LOOK_MS;
+    dirty::mark(&mut tx, SubjectKind::Payer, &held.id, look, Class::Bulk, &intent.id).await?;
     tx.commit().await?;
     Ok(())
 }

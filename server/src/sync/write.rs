@@ -16,6 +16,9 @@ const RENEWAL_JITTER_MS: i64 = 60 * 60 * 1000;
 /// Never look again sooner: what should have changed by time and has not is asked at this pace.
 const SOONEST_MS: i64 = 10 * 60 * 1000;
 
+/// How often an open checkout is looked at when nothing is heard of it.
+const OPEN_CHECKOUT_MS: i64 = 60 * 60 * 1000;
+
 /// One entitlement as the row keeps it.
 struct Entitled<'a> {
     user_id: &'a str,
@@ -57,7 +60,7 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
         }
     }
     card(state, &mut tx, lease, truth, now).await?;
-    close_checkouts(&mut tx, lease, truth).await?;
+    next = sooner(next, checkouts(&mut tx, lease, truth, now).await?);
     dirty::finish(&mut tx, lease, next, now).await?;
     tx.commit().await?;
     tracing::info!(payer = %lease.id, trace = %lease.trace, subscriptions = truth.subscriptions.len(), changed, "payer synced");
@@ -322,25 +325,33 @@ async fn card(
     Ok(())
 }
 
-/// A running subscription settles whatever checkout was open; its address is forgotten.
-async fn close_checkouts(
+/// A running subscription settles whatever checkout was open, and time ends the others; their
+/// addresses are forgotten. Answers when to look again for one that may still be paid.
+async fn checkouts(
     conn: &mut AnyConnection,
     lease: &Lease,
     truth: &Truth,
-) -> Result<(), DbError> {
-    let newest = truth
+    now: i64,
+) -> Result<Option<i64>, DbError> {
+    let running = truth
         .subscriptions
         .iter()
-        .filter(|read| !read.facts.status.is_final())
-        .map(|read| read.created_at)
-        .max();
-    if newest.is_some() {
-        sqlx::query(
-            "UPDATE checkouts SET state = 'complete', url_sealed = NULL WHERE payer_id = $1 AND state IN ('opening', 'open')",
-        )
-        .bind(&lease.id)
-        .execute(conn)
-        .await?;
-    }
-    Ok(())
+        .any(|read| !read.facts.status.is_final());
+    let over_before = if running { i64::MAX } else { now };
+    sqlx::query(
+        "UPDATE checkouts SET state = $1, url_sealed = NULL \
+         WHERE payer_id = $2 AND state IN ('opening', 'open') AND expires_at <= $3",
+    )
+    .bind(if running { "complete" } else { "over" })
+    .bind(&lease.id)
+    .bind(over_before)
+    .execute(&mut *conn)
+    .await?;
+    let open: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM checkouts WHERE payer_id = $1 AND state IN ('opening', 'open')",
+    )
+    .bind(&lease.id)
+    .fetch_one(conn)
+    .await?;
+    Ok((open > 0).then_some(now + OPEN_CHECKOUT_MS))
 }

@@ -1,5 +1,7 @@
 //! The real client against the sandbox's Discord.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

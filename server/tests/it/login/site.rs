@@ -1,5 +1,7 @@
 //! Sign-in and the guards, served over HTTP beside a sandbox that plays Discord.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +30,7 @@ use server::seal::Seal;
 use server::state::{AppState, Services};
 use server::stripe::{StripeClient, StripeConfig};
 use server::telemetry::Metrics;
+use sqlx::Connection;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -70,16 +73,21 @@ impl Site {
         let sandbox = Sandbox::start(Options::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let file = std::env::temp_dir().join(format!(
-            "rollcall-login-{}-{}.db",
+        let name = format!(
+            "rollcall_login_{}_{}",
             std::process::id(),
             SITES.fetch_add(1, Ordering::Relaxed)
-        ));
+        );
+        let file = std::env::temp_dir().join(format!("{name}.db"));
+        let database = match std::env::var("ROLLCALL_TEST_POSTGRES") {
+            Ok(server) => new_postgres(&server, &name).await,
+            Err(_) => format!("sqlite:{}", file.display()),
+        };
         let mut environment = environment(&sandbox, &base);
         for (name, value) in variables {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
-        environment.insert("DATABASE_URL".into(), format!("sqlite:{}", file.display()));
+        environment.insert("DATABASE_URL".into(), database);
         let config = Config::read(|name| environment.get(name).cloned()).unwrap();
         let clock = Arc::new(ManualClock::new(sandbox::clock::Clock::wall_ms()));
         let public_url = environment["PUBLIC_URL"].clone();
@@ -101,16 +109,7 @@ impl Site {
     }
 
     pub fn browser(&self) -> Browser {
-        Browser {
-            base: self.base.clone(),
-            public_url: self.public_url.clone(),
-            http: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .build()
-                .unwrap(),
-            cookies: HashMap::new(),
-        }
+        Browser::new(&self.base, &self.public_url)
     }
 
     pub fn discord<R>(&self, work: impl FnOnce(&mut Discord) -> R) -> R {
@@ -137,21 +136,7 @@ impl Site {
 
     /// The person's answer on Discord's consent page: the address it leads back to.
     pub async fn consent(&self, authorize: &str, person: &str, decision: &str) -> String {
-        let authorize = Url::parse(authorize).unwrap();
-        let mut form: Vec<(String, String)> = authorize.query_pairs().into_owned().collect();
-        form.push(("user".into(), person.into()));
-        form.push(("decision".into(), decision.into()));
-        let mut page = authorize.clone();
-        page.set_query(None);
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        let answer = http.post(page).form(&form).send().await.unwrap();
-        let back = location(&answer);
-        let (origin, path) = back.split_at(self.public_url.len());
-        assert_eq!(origin, self.public_url);
-        path.to_owned()
+        consent(&self.public_url, authorize, person, decision).await
     }
 
     /// Signs in from the start to the landing; answers the address landed on.
@@ -164,7 +149,27 @@ impl Site {
     }
 }
 
-fn environment(sandbox: &Sandbox, base: &str) -> HashMap<String, String> {
+/// The person's answer on Discord's consent page: the address it leads back to, without the
+/// origin.
+pub async fn consent(public_url: &str, authorize: &str, person: &str, decision: &str) -> String {
+    let authorize = Url::parse(authorize).unwrap();
+    let mut form: Vec<(String, String)> = authorize.query_pairs().into_owned().collect();
+    form.push(("user".into(), person.into()));
+    form.push(("decision".into(), decision.into()));
+    let mut page = authorize.clone();
+    page.set_query(None);
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let answer = http.post(page).form(&form).send().await.unwrap();
+    let back = location(&answer);
+    let (origin, path) = back.split_at(public_url.len());
+    assert_eq!(origin, public_url);
+    path.to_owned()
+}
+
+pub fn environment(sandbox: &Sandbox, base: &str) -> HashMap<String, String> {
     let at = sandbox.base_url();
     let (guild, client, secret, bot) = sandbox.with(|world| {
         let discord = &world.discord;
@@ -194,6 +199,19 @@ fn environment(sandbox: &Sandbox, base: &str) -> HashMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
+}
+
+/// A database of its own on a server such as `postgres://postgres@127.0.0.1:5433`.
+async fn new_postgres(server: &str, name: &str) -> String {
+    sqlx::any::install_default_drivers();
+    let mut conn = sqlx::AnyConnection::connect(&format!("{server}/postgres"))
+        .await
+        .unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    format!("{server}/{name}")
 }
 
 async fn state(config: Config, clock: Arc<ManualClock>) -> AppState {
@@ -280,6 +298,47 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// `base` is where it is served, `public_url` the origin our own pages have.
+    pub fn new(base: &str, public_url: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            public_url: public_url.to_owned(),
+            http: reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .build()
+                .unwrap(),
+            cookies: HashMap::new(),
+        }
+    }
+
+    /// A form of ours, posted as a browser without JavaScript does.
+    pub async fn post_form(&mut self, path: &str, form: &[(&str, &str)]) -> Response {
+        let body = serde_urlencoded::to_string(form).unwrap();
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .header("origin", &self.public_url)
+            .header("accept", "text/html")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        if let Some(cookies) = self.cookie_header() {
+            request = request.header("cookie", cookies);
+        }
+        let answer = request.send().await.unwrap();
+        self.keep(answer.headers());
+        answer
+    }
+
+    fn cookie_header(&self) -> Option<String> {
+        let pairs: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
     pub async fn get(&mut self, path: &str) -> Response {
         self.send(Method::GET, path, &[]).await
     }
@@ -292,13 +351,8 @@ impl Browser {
 
     pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self
-                .cookies
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            request = request.header("cookie", pairs.join("; "));
+        if let Some(cookies) = self.cookie_header() {
+            request = request.header("cookie", cookies);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -1,0 +1,34 @@
+# Two commands: `make run` and `make test`. Each sets up what is missing first.
+.PHONY: run test lint fmt e2e build release setup
+
+SHELL := /usr/bin/env bash
+
+run: ## build and serve with the sandbox, SQLite and no account anywhere (PROD=1: a release build)
+	@.dev/setup run
+	@PROD=$(PROD) .dev/run
+
+test: ## every check and test: formatting, lints, unit, integration (SQLite and PostgreSQL), browser
+	@.dev/setup test
+	@.dev/test
+
+lint: ## formatting, clippy, dependencies, documents
+	@.dev/setup test
+	@.dev/test lint
+
+e2e: ## the browser and SDK tests alone
+	@.dev/setup test
+	@.dev/test e2e
+
+fmt: ## format the code
+	@. .dev/env && cargo fmt --all
+
+build: ## site and programs, development profile
+	@.dev/setup run
+	@.dev/build dev
+
+release: ## site and programs, optimised
+	@.dev/setup run
+	@.dev/build release
+
+setup:
+	@.dev/setup test
