@@ -10,6 +10,8 @@ use super::state::User;
 use crate::{ApiRequest, ApiResponse};
 
 const COOKIE: &str = "sandbox_person";
+/// Of a crowd only so many are on the page; anybody's id is taken all the same.
+const SHOWN: usize = 100;
 /// What the page carries from the request to the answer.
 const CARRIED: [&str; 8] = [
     "client_id",
@@ -220,7 +222,12 @@ impl Discord {
             })
             .or_else(|| people.first().map(|user| user.id));
         let mut choices = String::new();
-        for user in people {
+        let shown = people
+            .into_iter()
+            .enumerate()
+            .filter(|(at, user)| *at < SHOWN || Some(user.id) == picked)
+            .map(|(_, user)| user);
+        for user in shown {
             let name = user.global_name.as_deref().unwrap_or(&user.username);
             let _ = write!(
                 choices,

@@ -7,6 +7,7 @@ mod calls;
 mod commands;
 mod consent;
 mod controls;
+mod controls_roles;
 mod demo;
 mod errors;
 mod faults;
