@@ -17,6 +17,9 @@ use server::rng::Rng;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::login::site::Site;
+use crate::support::Kind;
+
 const ADA: &str = "1100000000000000101";
 const BARBARA_OUTSIDE: &str = "1100000000000000106";
 const NOBODY: &str = "1100000000000000999";
@@ -217,7 +220,7 @@ async fn joining_tells_the_new_from_the_old_and_a_dead_token() {
     assert_eq!(error, DiscordError::InvalidUserToken);
     assert_eq!(error.class(), FailureClass::NeedsPerson);
 
-    let site = crate::login::site::Site::start().await;
+    let site = Site::start(Kind::Sqlite).await;
     site.sign_in(&mut site.browser(), BARBARA_OUTSIDE, "/login")
         .await;
     let (user, sealed): (String, String) =
@@ -244,7 +247,7 @@ async fn joining_tells_the_new_from_the_old_and_a_dead_token() {
 
 #[tokio::test]
 async fn a_banned_person_needs_a_person() {
-    let site = crate::login::site::Site::start().await;
+    let site = Site::start(Kind::Sqlite).await;
     site.sign_in(&mut site.browser(), BARBARA_OUTSIDE, "/login")
         .await;
     site.discord(|discord| {

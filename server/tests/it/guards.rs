@@ -3,11 +3,16 @@
 use reqwest::{Method, StatusCode};
 
 use crate::login::site::Site;
+use crate::support::Kind;
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
-    let plain = Site::start().await;
-    let secure = Site::start_with(&[("PUBLIC_URL", "https://members.example.org")]).await;
+    let plain = Site::start(Kind::Sqlite).await;
+    let secure = Site::start_with(
+        Kind::Sqlite,
+        &[("PUBLIC_URL", "https://members.example.org")],
+    )
+    .await;
     for (site, https) in [(&plain, false), (&secure, true)] {
         for (method, path, status) in [
             (Method::GET, "/whoami", StatusCode::OK),
@@ -31,7 +36,7 @@ async fn every_answer_carries_the_security_headers() {
 
 #[tokio::test]
 async fn posts_from_elsewhere_are_refused_but_the_webhook_comes_through() {
-    let site = Site::start().await;
+    let site = Site::start(Kind::Sqlite).await;
     let own = site.public_url.clone();
     for (headers, expected) in [
         (vec![("origin", own.as_str())], StatusCode::SEE_OTHER),
@@ -69,8 +74,12 @@ async fn posts_from_elsewhere_are_refused_but_the_webhook_comes_through() {
 
 #[tokio::test]
 async fn forwarded_addresses_count_only_behind_our_own_proxies() {
-    let behind = Site::start_with(&[("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.1")]).await;
-    let bare = Site::start().await;
+    let behind = Site::start_with(
+        Kind::Sqlite,
+        &[("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.1")],
+    )
+    .await;
+    let bare = Site::start(Kind::Sqlite).await;
     for (forwarded, seen) in [
         ("198.51.100.1", "198.51.100.1"),
         ("6.6.6.6, 198.51.100.1", "198.51.100.1"),
@@ -91,7 +100,7 @@ async fn forwarded_addresses_count_only_behind_our_own_proxies() {
 
 #[tokio::test]
 async fn one_address_using_up_its_sign_ins_leaves_the_others_theirs() {
-    let site = Site::start_with(&[("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let site = Site::start_with(Kind::Sqlite, &[("TRUSTED_PROXIES", "127.0.0.1")]).await;
     let begin = async |address: &str| {
         let headers = [("x-forwarded-for", address)];
         let answer = site.browser().send(Method::GET, "/login", &headers).await;

@@ -1,5 +1,10 @@
 //! Sign-in with Discord, from the button to the session and out again.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "each is run by a test, and one that fails fails it"
+)]
+
 pub mod site;
 
 use std::time::Duration;
@@ -13,6 +18,25 @@ use server::login::delete_expired;
 use sha2::{Digest, Sha256};
 use site::{ADA, Browser, GRACE, KATHERINE_WITHOUT_EMAIL, RADIA_UNCONFIRMED, Site, location};
 use url::Url;
+
+use crate::support::Kind;
+
+/// Runs a test on both kinds of database.
+macro_rules! on_both_sites {
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name(crate::support::Kind::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name(crate::support::Kind::Postgres).await;
+            }
+        }
+    };
+}
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -33,9 +57,9 @@ fn fault(path: &str, status: u16) -> Fault {
     }
 }
 
-#[tokio::test]
-async fn a_person_signs_in_and_lands_where_they_wanted() {
-    let site = Site::start().await;
+on_both_sites!(a_person_signs_in_and_lands_where_they_wanted);
+async fn a_person_signs_in_and_lands_where_they_wanted(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login?next=%2Fbilling%3Ftab%3D1").await);
     let asked: std::collections::HashMap<_, _> = Url::parse(&authorize)
@@ -71,9 +95,9 @@ async fn a_person_signs_in_and_lands_where_they_wanted() {
     assert_eq!(marked, format!("user {id}"));
 }
 
-#[tokio::test]
-async fn the_join_token_is_sealed_and_still_works_at_discord() {
-    let site = Site::start().await;
+on_both_sites!(the_join_token_is_sealed_and_still_works_at_discord);
+async fn the_join_token_is_sealed_and_still_works_at_discord(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     let (user, sealed, expires_at): (String, String, i64) =
@@ -111,9 +135,9 @@ async fn the_join_token_is_sealed_and_still_works_at_discord() {
     assert_eq!(renewed, expires_at + 86_400_000);
 }
 
-#[tokio::test]
-async fn a_later_sign_in_brings_the_user_up_to_date() {
-    let site = Site::start().await;
+on_both_sites!(a_later_sign_in_brings_the_user_up_to_date);
+async fn a_later_sign_in_brings_the_user_up_to_date(kind: Kind) {
+    let site = Site::start(kind).await;
     site.sign_in(&mut site.browser(), RADIA_UNCONFIRMED, "/login")
         .await;
     let read = async || -> (String, String, String, i64) {
@@ -144,9 +168,9 @@ async fn a_later_sign_in_brings_the_user_up_to_date() {
     assert_eq!(read().await, expected);
 }
 
-#[tokio::test]
-async fn denied_consent_has_its_page_and_stores_nothing() {
-    let site = Site::start().await;
+on_both_sites!(denied_consent_has_its_page_and_stores_nothing);
+async fn denied_consent_has_its_page_and_stores_nothing(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login?next=/billing").await);
     let back = site.consent(&authorize, ADA, "deny").await;
@@ -156,9 +180,9 @@ async fn denied_consent_has_its_page_and_stores_nothing() {
     site.assert_nobody_stored().await;
 }
 
-#[tokio::test]
-async fn a_state_that_is_not_ours_signs_nobody_in() {
-    let site = Site::start().await;
+on_both_sites!(a_state_that_is_not_ours_signs_nobody_in);
+async fn a_state_that_is_not_ours_signs_nobody_in(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login").await);
     let back = site.consent(&authorize, ADA, "authorize").await;
@@ -205,9 +229,9 @@ async fn a_state_that_is_not_ours_signs_nobody_in() {
     site.assert_nobody_stored().await;
 }
 
-#[tokio::test]
-async fn a_state_is_good_once() {
-    let site = Site::start().await;
+on_both_sites!(a_state_is_good_once);
+async fn a_state_is_good_once(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login").await);
     let back = site.consent(&authorize, ADA, "authorize").await;
@@ -217,9 +241,9 @@ async fn a_state_is_good_once() {
     assert!(browser.whoami().await.starts_with(ADA));
 }
 
-#[tokio::test]
-async fn of_racing_returns_with_one_state_one_wins() {
-    let site = Site::start().await;
+on_both_sites!(of_racing_returns_with_one_state_one_wins);
+async fn of_racing_returns_with_one_state_one_wins(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login").await);
     let back = site.consent(&authorize, ADA, "authorize").await;
@@ -236,9 +260,9 @@ async fn of_racing_returns_with_one_state_one_wins() {
     );
 }
 
-#[tokio::test]
-async fn a_state_lasts_ten_minutes() {
-    let site = Site::start().await;
+on_both_sites!(a_state_lasts_ten_minutes);
+async fn a_state_lasts_ten_minutes(kind: Kind) {
+    let site = Site::start(kind).await;
     for (waited_s, expected) in [(599, "/".to_owned()), (600, problem("state"))] {
         let mut browser = site.browser();
         let authorize = location(&browser.get("/login").await);
@@ -248,9 +272,9 @@ async fn a_state_lasts_ten_minutes() {
     }
 }
 
-#[tokio::test]
-async fn tabs_do_not_disturb_each_other() {
-    let site = Site::start().await;
+on_both_sites!(tabs_do_not_disturb_each_other);
+async fn tabs_do_not_disturb_each_other(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     browser.get("/login").await;
     let mut begun = Vec::new();
@@ -272,9 +296,9 @@ async fn tabs_do_not_disturb_each_other() {
     assert_eq!(browser.whoami().await, "nobody");
 }
 
-#[tokio::test]
-async fn an_account_without_email_is_sent_to_discord_and_its_token_revoked() {
-    let site = Site::start().await;
+on_both_sites!(an_account_without_email_is_sent_to_discord_and_its_token_revoked);
+async fn an_account_without_email_is_sent_to_discord_and_its_token_revoked(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login").await);
     let back = site
@@ -287,9 +311,9 @@ async fn an_account_without_email_is_sent_to_discord_and_its_token_revoked() {
     assert_eq!(state["grants"][0]["revoked"], true, "{}", state["grants"]);
 }
 
-#[tokio::test]
-async fn discord_down_and_discord_refusing_are_told_apart_and_can_be_tried_again() {
-    let site = Site::start().await;
+on_both_sites!(discord_down_and_discord_refusing_are_told_apart_and_can_be_tried_again);
+async fn discord_down_and_discord_refusing_are_told_apart_and_can_be_tried_again(kind: Kind) {
+    let site = Site::start(kind).await;
     for (path, status, slug) in [
         ("oauth2/token", 500, "discord-down"),
         ("oauth2/token", 502, "discord-down"),
@@ -317,9 +341,9 @@ async fn discord_down_and_discord_refusing_are_told_apart_and_can_be_tried_again
     assert_eq!(site.sign_in(&mut site.browser(), ADA, "/login").await, "/");
 }
 
-#[tokio::test]
-async fn discord_out_of_reach_is_discord_down() {
-    let site = Site::start_with(&[("DISCORD_API_BASE", "http://127.0.0.1:9/api/v10")]).await;
+on_both_sites!(discord_out_of_reach_is_discord_down);
+async fn discord_out_of_reach_is_discord_down(kind: Kind) {
+    let site = Site::start_with(kind, &[("DISCORD_API_BASE", "http://127.0.0.1:9/api/v10")]).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login").await);
     let back = site.consent(&authorize, ADA, "authorize").await;
@@ -327,9 +351,9 @@ async fn discord_out_of_reach_is_discord_down() {
     site.assert_nobody_stored().await;
 }
 
-#[tokio::test]
-async fn other_consent_errors_have_their_pages() {
-    let site = Site::start().await;
+on_both_sites!(other_consent_errors_have_their_pages);
+async fn other_consent_errors_have_their_pages(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     for (error, slug) in [
         ("access_denied", "denied"),
@@ -342,9 +366,9 @@ async fn other_consent_errors_have_their_pages() {
     }
 }
 
-#[tokio::test]
-async fn only_own_paths_are_landed_on() {
-    let site = Site::start().await;
+on_both_sites!(only_own_paths_are_landed_on);
+async fn only_own_paths_are_landed_on(kind: Kind) {
+    let site = Site::start(kind).await;
     for (next, landed) in [
         ("", "/"),
         ("next=", "/"),
@@ -375,9 +399,9 @@ async fn only_own_paths_are_landed_on() {
     }
 }
 
-#[tokio::test]
-async fn whoever_is_signed_in_goes_straight_on_unless_they_want_to_be_added() {
-    let site = Site::start().await;
+on_both_sites!(whoever_is_signed_in_goes_straight_on_unless_they_want_to_be_added);
+async fn whoever_is_signed_in_goes_straight_on_unless_they_want_to_be_added(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     assert_eq!(
@@ -394,9 +418,9 @@ async fn whoever_is_signed_in_goes_straight_on_unless_they_want_to_be_added() {
     );
 }
 
-#[tokio::test]
-async fn the_id_changes_at_sign_in_and_the_old_one_is_worthless() {
-    let site = Site::start().await;
+on_both_sites!(the_id_changes_at_sign_in_and_the_old_one_is_worthless);
+async fn the_id_changes_at_sign_in_and_the_old_one_is_worthless(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     let authorize = location(&browser.get("/login").await);
     let attacker: Browser = browser.clone();
@@ -420,9 +444,9 @@ async fn the_id_changes_at_sign_in_and_the_old_one_is_worthless() {
     assert_eq!(fixed.whoami().await, "nobody");
 }
 
-#[tokio::test]
-async fn the_database_knows_sessions_and_begun_sign_ins_only_by_hash() {
-    let site = Site::start().await;
+on_both_sites!(the_database_knows_sessions_and_begun_sign_ins_only_by_hash);
+async fn the_database_knows_sessions_and_begun_sign_ins_only_by_hash(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     let authorize = location(&browser.get("/login?join=1&next=/invite/secret-token").await);
@@ -453,10 +477,10 @@ async fn the_database_knows_sessions_and_begun_sign_ins_only_by_hash() {
     }
 }
 
-#[tokio::test]
-async fn the_cookie_is_as_closed_as_it_can_be() {
-    let plain = Site::start().await;
-    let secure = Site::start_with(&[("PUBLIC_URL", "https://members.example.org")]).await;
+on_both_sites!(the_cookie_is_as_closed_as_it_can_be);
+async fn the_cookie_is_as_closed_as_it_can_be(kind: Kind) {
+    let plain = Site::start(kind).await;
+    let secure = Site::start_with(kind, &[("PUBLIC_URL", "https://members.example.org")]).await;
     for (site, name, flags) in [
         (
             &plain,
@@ -511,9 +535,9 @@ async fn the_cookie_is_as_closed_as_it_can_be() {
     }
 }
 
-#[tokio::test]
-async fn signing_out_ends_the_session_for_every_copy_of_its_cookie() {
-    let site = Site::start().await;
+on_both_sites!(signing_out_ends_the_session_for_every_copy_of_its_cookie);
+async fn signing_out_ends_the_session_for_every_copy_of_its_cookie(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     let mut copy = browser.clone();
@@ -539,9 +563,9 @@ async fn signing_out_ends_the_session_for_every_copy_of_its_cookie() {
     assert_eq!(location(&site.browser().post("/logout").await), "/");
 }
 
-#[tokio::test]
-async fn a_session_lasts_thirty_days_from_the_last_visit_and_is_seldom_written() {
-    let site = Site::start().await;
+on_both_sites!(a_session_lasts_thirty_days_from_the_last_visit_and_is_seldom_written);
+async fn a_session_lasts_thirty_days_from_the_last_visit_and_is_seldom_written(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     let expiry = async || -> i64 {
@@ -567,9 +591,9 @@ async fn a_session_lasts_thirty_days_from_the_last_visit_and_is_seldom_written()
     assert_eq!(browser.whoami().await, "nobody");
 }
 
-#[tokio::test]
-async fn what_has_expired_is_deleted_and_nothing_else() {
-    let site = Site::start().await;
+on_both_sites!(what_has_expired_is_deleted_and_nothing_else);
+async fn what_has_expired_is_deleted_and_nothing_else(kind: Kind) {
+    let site = Site::start(kind).await;
     site.sign_in(&mut site.browser(), ADA, "/login").await;
     let mut anonymous = site.browser();
     anonymous.get("/login").await;
@@ -598,9 +622,9 @@ async fn what_has_expired_is_deleted_and_nothing_else() {
     assert_eq!(delete().await, 0);
 }
 
-#[tokio::test]
-async fn a_deleted_user_is_nobody() {
-    let site = Site::start().await;
+on_both_sites!(a_deleted_user_is_nobody);
+async fn a_deleted_user_is_nobody(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     let mut tx = site.state.db.begin().await.unwrap();
@@ -613,9 +637,9 @@ async fn a_deleted_user_is_nobody() {
     assert!(location(&browser.get("/login").await).starts_with(&site.sandbox.base_url()));
 }
 
-#[tokio::test]
-async fn pages_of_somebody_signed_in_are_kept_in_no_cache() {
-    let site = Site::start().await;
+on_both_sites!(pages_of_somebody_signed_in_are_kept_in_no_cache);
+async fn pages_of_somebody_signed_in_are_kept_in_no_cache(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     assert!(
         !browser
@@ -629,9 +653,9 @@ async fn pages_of_somebody_signed_in_are_kept_in_no_cache() {
     assert_eq!(page.headers()[CACHE_CONTROL], "private, no-store");
 }
 
-#[tokio::test]
-async fn sign_ins_are_limited_by_address() {
-    let site = Site::start().await;
+on_both_sites!(sign_ins_are_limited_by_address);
+async fn sign_ins_are_limited_by_address(kind: Kind) {
+    let site = Site::start(kind).await;
     for _ in 0..20 {
         let began = site.browser().get("/login").await;
         assert!(location(&began).starts_with(&site.sandbox.base_url()));
@@ -643,9 +667,9 @@ async fn sign_ins_are_limited_by_address() {
     assert!(location(&site.browser().get("/login").await).starts_with(&site.sandbox.base_url()));
 }
 
-#[tokio::test]
-async fn without_the_database_nobody_is_taken_for_signed_out() {
-    let site = Site::start().await;
+on_both_sites!(without_the_database_nobody_is_taken_for_signed_out);
+async fn without_the_database_nobody_is_taken_for_signed_out(kind: Kind) {
+    let site = Site::start(kind).await;
     let mut browser = site.browser();
     site.sign_in(&mut browser, ADA, "/login").await;
     site.state.db.close().await;

@@ -36,6 +36,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::support::Kind;
+
 pub const ADA: &str = "1100000000000000101";
 pub const GRACE: &str = "1100000000000000102";
 pub const KATHERINE_WITHOUT_EMAIL: &str = "1100000000000000105";
@@ -64,12 +66,12 @@ impl Drop for Site {
 }
 
 impl Site {
-    pub async fn start() -> Self {
-        Self::start_with(&[]).await
+    pub async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, &[]).await
     }
 
     /// With these variables instead of the usual ones.
-    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
+    pub async fn start_with(kind: Kind, variables: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(Options::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -79,9 +81,9 @@ impl Site {
             SITES.fetch_add(1, Ordering::Relaxed)
         );
         let file = std::env::temp_dir().join(format!("{name}.db"));
-        let database = match std::env::var("ROLLCALL_TEST_POSTGRES") {
-            Ok(server) => new_postgres(&server, &name).await,
-            Err(_) => format!("sqlite:{}", file.display()),
+        let database = match kind {
+            Kind::Postgres => new_postgres(&name).await,
+            Kind::Sqlite => format!("sqlite:{}", file.display()),
         };
         let mut environment = environment(&sandbox, &base);
         for (name, value) in variables {
@@ -201,8 +203,9 @@ pub fn environment(sandbox: &Sandbox, base: &str) -> HashMap<String, String> {
     .into()
 }
 
-/// A database of its own on a server such as `postgres://postgres@127.0.0.1:5433`.
-async fn new_postgres(server: &str, name: &str) -> String {
+/// A database of its own in the tests' throw-away cluster, which goes as a whole.
+async fn new_postgres(name: &str) -> String {
+    let server = std::env::var("ROLLCALL_TEST_POSTGRES").unwrap();
     sqlx::any::install_default_drivers();
     let mut conn = sqlx::AnyConnection::connect(&format!("{server}/postgres"))
         .await
