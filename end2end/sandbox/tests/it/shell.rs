@@ -241,7 +241,7 @@ async fn an_answer_can_be_late_and_rules_skip_and_clear() -> TestResult {
     let slow = json!({"target": "stripe", "kind": "slow", "ms": 150, "skip": 1, "count": 1});
     assert_eq!(world.control("faults", &slow).await?.0, 200);
     assert_eq!(world.customer("a@x.test").await?.status(), 200);
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     assert_eq!(world.customer("a@x.test").await?.status(), 200);
     assert!(started.elapsed() >= Duration::from_millis(150));
     let always = json!({"target": "stripe", "kind": "answer", "status": 429});
