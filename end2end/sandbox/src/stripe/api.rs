@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     API_VERSION, Cause, Stripe,
     errors::{Outcome, Refusal},
+    expand::check_paths,
     forms::{self, Params},
 };
 use crate::{ApiRequest, ApiResponse};
@@ -105,7 +106,7 @@ impl Stripe {
                 answer,
             };
             self.kept.insert(key.to_owned(), kept);
-            if self.kept.len() % 4096 == 0 {
+            if self.kept.len().is_multiple_of(4096) {
                 let now = self.now_ms;
                 self.kept.retain(|_, kept| now < kept.at_ms + KEY_KEPT_MS);
             }
@@ -135,15 +136,7 @@ impl Stripe {
         let decoded: Vec<String> = path.split('/').map(decode_segment).collect();
         let segments: Vec<&str> = decoded.iter().map(String::as_str).collect();
         let wanted = p.texts("expand")?;
-        if wanted
-            .iter()
-            .any(|path| path.split('.').count() > 4 + usize::from(path.starts_with("data.")))
-        {
-            return Err(Refusal::param(
-                "expand",
-                "You cannot expand more than 4 levels of a property.",
-            ));
-        }
+        check_paths(&wanted)?;
         let body = self
             .route(&req.method, &segments, &p)?
             .ok_or_else(|| Refusal::unknown_url(&req.method, &req.path))?;

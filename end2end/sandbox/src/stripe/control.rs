@@ -50,7 +50,7 @@ impl Stripe {
     /// Makes an attached card the one that pays.
     pub(super) fn use_card(&mut self, customer: &str, method: &str) {
         self.change_customer(customer, |row| {
-            row.default_payment_method = Some(method.to_owned())
+            row.default_payment_method = Some(method.to_owned());
         });
         for id in self.subscriptions.ids_of(customer) {
             let running = self
@@ -59,7 +59,7 @@ impl Stripe {
                 .is_some_and(|row| !row.status.ended());
             if running {
                 self.change_subscription(&id, |row| {
-                    row.default_payment_method = Some(method.to_owned())
+                    row.default_payment_method = Some(method.to_owned());
                 });
             }
         }
@@ -237,7 +237,7 @@ impl Stripe {
             .map_err(|refusal| refusal.message.clone())?;
         let before = self.subscription_json(id);
         let change = self.shape_change(&row, items, None, false, self.stamp(), prorate);
-        self.apply_change(id, change, payment, &before);
+        self.apply_change(id, &change, payment, &before);
         Ok(())
     }
 

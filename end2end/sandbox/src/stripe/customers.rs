@@ -154,8 +154,8 @@ impl Stripe {
         if let Some(method) = &method {
             self.attachable(method, "payment_method")?;
         }
-        let default = default_method(p)?.flatten();
-        if default.is_some() && default != method {
+        let default = default_method(p)?.filter(|text| !text.is_empty());
+        if default.is_some() && default != method.as_deref() {
             return Err(Refusal::param(
                 "invoice_settings[default_payment_method]",
                 "The customer does not have a payment method with that ID. The payment method must be attached to the customer.",
@@ -166,7 +166,7 @@ impl Stripe {
             let method = self.attach(&method, &id)?;
             if default.is_some() {
                 self.change_customer(&id, |customer| {
-                    customer.default_payment_method = Some(method)
+                    customer.default_payment_method = Some(method);
                 });
             }
         }
@@ -182,19 +182,19 @@ impl Stripe {
         let mut draft = self.live_customer(id)?.clone();
         fill(&mut draft, p)?;
         if let Some(default) = default_method(p)? {
-            if let Some(method) = &default
-                && self
-                    .methods
-                    .get(method)
-                    .is_none_or(|row| row.customer.as_deref() != Some(id))
-            {
+            let own = self
+                .methods
+                .get(default)
+                .and_then(|row| row.customer.as_deref())
+                == Some(id);
+            if !default.is_empty() && !own {
                 return Err(Refusal::no_such(
                     "PaymentMethod",
-                    method,
+                    default,
                     "invoice_settings[default_payment_method]",
                 ));
             }
-            draft.default_payment_method = default;
+            draft.default_payment_method = own.then(|| default.to_owned());
         }
         self.change_customer(id, |customer| *customer = draft);
         Ok(self
@@ -298,15 +298,13 @@ fn address(p: &Params<'_>) -> Outcome {
     Ok(Value::Object(map))
 }
 
-/// `Some(None)` clears it.
-fn default_method(p: &Params<'_>) -> Outcome<Option<Option<String>>> {
+/// The card asked for; an empty text clears it.
+fn default_method<'a>(p: &Params<'a>) -> Outcome<Option<&'a str>> {
     let Some(settings) = p.hash("invoice_settings")? else {
         return Ok(None);
     };
     settings.only(&["default_payment_method"])?;
-    Ok(settings
-        .text("default_payment_method")?
-        .map(|text| (!text.is_empty()).then(|| text.to_owned())))
+    settings.text("default_payment_method")
 }
 
 pub(super) fn render_customer(customer: &Customer) -> Value {

@@ -106,7 +106,7 @@ impl Stripe {
         }
     }
 
-    pub(super) fn discount_amounts(&self, discounts: &[Discount], amount: i64) -> Value {
+    pub(super) fn discount_amounts(discounts: &[Discount], amount: i64) -> Value {
         match discounts.first() {
             Some(first) if amount != 0 => json!([{ "amount": amount, "discount": first.id }]),
             _ => json!([]),

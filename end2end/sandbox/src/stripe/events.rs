@@ -128,10 +128,12 @@ impl Stripe {
     }
 
     fn emit_with(&mut self, kind: &'static str, object: &Value, previous: Option<Value>) {
-        let mut data = json!({ "object": object });
+        let mut data = format!("{{\"object\":{object}");
         if let Some(previous) = previous {
-            data["previous_attributes"] = previous;
+            data.push_str(",\"previous_attributes\":");
+            data.push_str(&previous.to_string());
         }
+        data.push('}');
         let text = |name: &str| object[name].as_str().map(str::to_owned);
         let id = self.ids.long("evt_");
         let own = text("id").unwrap_or_default();
@@ -145,7 +147,7 @@ impl Stripe {
             id,
             kind,
             created: self.stamp(),
-            data: data.to_string().into_boxed_str(),
+            data: data.into_boxed_str(),
             object: own,
             customer,
             request: self.cause.request.clone(),
@@ -244,24 +246,13 @@ impl Stripe {
                 .transpose()
         };
         let (after, before) = (cursor("starting_after")?, cursor("ending_before")?);
-        let mut rows: Vec<&Event> = match before {
-            Some(place) => self
-                .events
-                .iter()
-                .skip(place + 1)
-                .filter(keep)
-                .take(limit + 1)
-                .collect(),
-            None => {
-                let end = after.unwrap_or(self.events.events.len());
-                self.events
-                    .events
-                    .range(..end)
-                    .rev()
-                    .filter(keep)
-                    .take(limit + 1)
-                    .collect()
-            }
+        let mut rows: Vec<&Event> = if let Some(place) = before {
+            let newer = self.events.iter().skip(place + 1);
+            newer.filter(keep).take(limit + 1).collect()
+        } else {
+            let end = after.unwrap_or(self.events.events.len());
+            let older = self.events.events.range(..end).rev();
+            older.filter(keep).take(limit + 1).collect()
         };
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -34,6 +34,54 @@ const EXPANDABLE: [&str; 19] = [
     "invoice_item",
 ];
 
+/// Fields that lead to others, and lists shown only when asked for.
+const PASSABLE: [&str; 22] = [
+    "confirmation_secret",
+    "customer_details",
+    "data",
+    "invoice_item_details",
+    "invoice_settings",
+    "items",
+    "last_payment_error",
+    "line_items",
+    "lines",
+    "parent",
+    "payment",
+    "payments",
+    "pending_update",
+    "phases",
+    "price_details",
+    "pricing",
+    "promotion",
+    "refunds",
+    "source",
+    "subscription_details",
+    "subscription_item_details",
+    "subscriptions",
+];
+
+/// Refuses paths that no object has, before anything is done.
+pub(super) fn check_paths(paths: &[&str]) -> Outcome<()> {
+    for path in paths {
+        if path.split('.').count() > 4 + usize::from(path.starts_with("data.")) {
+            return Err(Refusal::param(
+                "expand",
+                "You cannot expand more than 4 levels of a property.",
+            ));
+        }
+        if path
+            .split('.')
+            .any(|part| !EXPANDABLE.contains(&part) && !PASSABLE.contains(&part))
+        {
+            return Err(Refusal::param(
+                "expand",
+                format!("This property cannot be expanded ({path})."),
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl Stripe {
     /// Expands every path of a request in its answer.
     pub(super) fn expanded(&self, mut body: Value, paths: &[&str]) -> Outcome {

@@ -109,7 +109,7 @@ impl<'a> Params<'a> {
     /// Refuses every name not listed. `expand` is known everywhere at the top.
     pub fn only(&self, known: &[&str]) -> Outcome<()> {
         match self.map.keys().find(|key| {
-            !known.contains(&key.as_str()) && !(self.prefix.is_empty() && key.as_str() == "expand")
+            !known.contains(&key.as_str()) && (!self.prefix.is_empty() || key.as_str() != "expand")
         }) {
             Some(key) => Err(Refusal::unknown(self.name(key))),
             None => Ok(()),

@@ -97,6 +97,10 @@ pub(super) fn page<'t, T: Row>(
 }
 
 /// The list object.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a list is made where it is answered"
+)]
 pub(super) fn list(data: Vec<Value>, has_more: bool, url: &str) -> Value {
     json!({ "object": "list", "data": data, "has_more": has_more, "url": url })
 }

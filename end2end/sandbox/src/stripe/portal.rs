@@ -244,22 +244,19 @@ impl Stripe {
             "on_behalf_of",
         ])?;
         let customer = self.customer(p.need("customer")?, "customer")?.id.clone();
-        let configuration = match p.filled("configuration")? {
-            Some(id) => {
-                let row = self.portal_configurations.get(id).filter(|row| row.active);
-                row.ok_or_else(|| Refusal::no_such("configuration", id, "configuration"))?
-                    .id
-                    .clone()
-            }
-            None => {
-                let default = self
-                    .portal_configurations
-                    .iter()
-                    .find(|row| row.is_default && row.active);
-                default.map(|row| row.id.clone()).ok_or_else(|| Refusal::invalid(
-                    "You can't create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
-                ))?
-            }
+        let configuration = if let Some(id) = p.filled("configuration")? {
+            let row = self.portal_configurations.get(id).filter(|row| row.active);
+            row.ok_or_else(|| Refusal::no_such("configuration", id, "configuration"))?
+                .id
+                .clone()
+        } else {
+            let default = self
+                .portal_configurations
+                .iter()
+                .find(|row| row.is_default && row.active);
+            default.map(|row| row.id.clone()).ok_or_else(|| Refusal::invalid(
+                "You can't create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
+            ))?
         };
         let flow = self.read_flow(p, &customer)?;
         let row = PortalSession {

@@ -122,6 +122,7 @@ pub(super) struct PaymentMethod {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "Stripe's word for the bank's own code")]
 pub(super) struct Decline {
     pub code: &'static str,
     pub decline_code: Option<&'static str>,
@@ -460,6 +461,10 @@ pub(super) struct SessionLine {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the API's own"
+)]
 pub(super) struct Session {
     pub id: String,
     pub created: i64,
@@ -503,6 +508,10 @@ pub(super) struct Session {
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the API's own"
+)]
 pub(super) struct PortalConfiguration {
     pub id: String,
     pub created: i64,

@@ -291,7 +291,7 @@ impl Stripe {
                     items.push(item);
                 }
                 None => {
-                    items.push(self.loose_item(price.clone(), *quantity, subscription.period()))
+                    items.push(self.loose_item(price.clone(), *quantity, subscription.period()));
                 }
             }
         }
@@ -310,7 +310,7 @@ impl Stripe {
                 item.period = subscription.period();
             }
         }
-        self.apply_change(&row.subscription, change, Payment::Allow, &before);
+        self.apply_change(&row.subscription, &change, Payment::Allow, &before);
     }
 
     pub(super) fn end_schedule(&mut self, id: &str, status: &'static str) {

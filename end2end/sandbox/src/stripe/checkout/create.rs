@@ -102,21 +102,8 @@ impl Stripe {
             .map(|price| price.currency.clone())
             .or(p.owned("currency")?);
         let metadata = p.metadata()?;
-        let collection = p
-            .choice("payment_method_collection", &["always", "if_required"])?
-            .unwrap_or("always");
-        let creation = p.choice("customer_creation", &["always", "if_required"])?;
-        if creation.is_some() && mode == "subscription" {
-            return Err(Refusal::param(
-                "customer_creation",
-                "`customer_creation` can only be used in `payment` and `setup` mode.",
-            ));
-        }
-        let email = customer
-            .as_ref()
-            .and_then(|id| self.customers.get(id))
-            .and_then(|row| row.email.clone())
-            .or_else(|| customer_email.clone());
+        let (collection, creation) = read_collection(p, mode)?;
+        let email = self.known_email(customer.as_deref(), customer_email.as_ref());
         let discounts = discounts
             .iter()
             .filter_map(|(coupon, code)| self.new_discount(coupon, code.as_deref()))
@@ -173,6 +160,12 @@ impl Stripe {
         self.sessions.add(session);
         self.set_timer(expires_at, Timer::SessionExpires(id));
         Ok(body)
+    }
+
+    fn known_email(&self, customer: Option<&str>, given: Option<&String>) -> Option<String> {
+        let row = customer.and_then(|id| self.customers.get(id));
+        row.and_then(|row| row.email.clone())
+            .or_else(|| given.cloned())
     }
 
     /// Stripe demands leave to write to an existing customer before it collects tax ids or addresses for one.
@@ -370,6 +363,21 @@ impl Stripe {
         }
         Ok(at)
     }
+}
+
+/// `payment_method_collection` and `customer_creation`.
+fn read_collection(p: &Params<'_>, mode: &str) -> Outcome<(&'static str, Option<&'static str>)> {
+    let collection = p
+        .choice("payment_method_collection", &["always", "if_required"])?
+        .unwrap_or("always");
+    let creation = p.choice("customer_creation", &["always", "if_required"])?;
+    if creation.is_some() && mode == "subscription" {
+        return Err(Refusal::param(
+            "customer_creation",
+            "`customer_creation` can only be used in `payment` and `setup` mode.",
+        ));
+    }
+    Ok((collection, creation))
 }
 
 fn read_payment_data(p: &Params<'_>, mode: &str) -> Outcome<PaymentData> {

@@ -150,6 +150,8 @@ impl Stripe {
             row.number = number;
             row.finalized_at = Some(now);
             row.finalizes_at = None;
+            // The first invoice of a subscription waits for its payer; later ones are collected.
+            row.auto_advance = row.reason != "subscription_create";
             row.starting_balance = starting;
             row.ending_balance = Some(ending);
         }
@@ -364,13 +366,6 @@ impl Stripe {
 
     /// Takes the money of an open invoice as Stripe does by itself.
     pub(in crate::stripe) fn collect_automatically(&mut self, id: &str) -> Paying {
-        if let Some(row) = self
-            .invoices
-            .get_mut(id)
-            .filter(|row| row.status == InvoiceStatus::Open)
-        {
-            row.auto_advance = true;
-        }
         self.collect(
             id,
             Collecting {

@@ -75,10 +75,10 @@ impl Stripe {
                 "url": format!("/v1/invoices/{}/lines", invoice.id),
             },
         });
-        joined([first, second, self.render_invoice_rest(invoice, total)])
+        joined([first, second, Self::render_invoice_rest(invoice, total)])
     }
 
-    fn render_invoice_rest(&self, invoice: &Invoice, total: i64) -> Value {
+    fn render_invoice_rest(invoice: &Invoice, total: i64) -> Value {
         let open = invoice.status == InvoiceStatus::Open;
         json!({
             "automatic_tax": {
@@ -122,7 +122,7 @@ impl Stripe {
             "subtotal_excluding_tax": invoice.subtotal(),
             "test_clock": null,
             "total": total,
-            "total_discount_amounts": self.discount_amounts(&invoice.discounts, invoice.discounted()),
+            "total_discount_amounts": Self::discount_amounts(&invoice.discounts, invoice.discounted()),
             "total_excluding_tax": total,
             "total_pretax_credit_amounts": [],
             "total_taxes": [],
@@ -164,7 +164,7 @@ impl Stripe {
             "amount": line.amount,
             "currency": invoice.currency,
             "description": line.description,
-            "discount_amounts": self.discount_amounts(&invoice.discounts, line.discount),
+            "discount_amounts": Self::discount_amounts(&invoice.discounts, line.discount),
             "discountable": !line.proration,
             "discounts": [],
             "invoice": invoice.id,

@@ -117,7 +117,7 @@ impl Stripe {
         let body = format!(
             "{cancel}<h1>{title}</h1><form method=\"post\" action=\"/checkout/{}\">{}{}{promotion}<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" value=\"{}\" required{lock}>{}<label for=\"name\">Name on card</label><input id=\"name\" name=\"name\" autocomplete=\"cc-name\" value=\"{}\"><button id=\"pay\">{}</button></form><p class=\"soft\">Test cards only: 4242 4242 4242 4242 pays.</p>",
             session.id,
-            receipt(&rows, ("Due today", money(total, currency))),
+            receipt(&rows, ("Due today", &money(total, currency))),
             notice(session.notice.as_deref()),
             escape(email),
             if needs_card { CARD_FIELDS } else { "" },

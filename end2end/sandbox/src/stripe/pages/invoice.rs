@@ -68,7 +68,7 @@ impl Stripe {
         }
         let total = receipt(
             &rows,
-            ("Amount due", money(invoice.due(), &invoice.currency)),
+            ("Amount due", &money(invoice.due(), &invoice.currency)),
         );
         let number = escape(invoice.number.as_deref().unwrap_or(""));
         let tail = match invoice.status {
@@ -136,7 +136,7 @@ impl Stripe {
         self.attach_card(method, customer);
         if let Some(subscription) = subscription {
             self.change_subscription(subscription, |row| {
-                row.default_payment_method = Some(method.to_owned())
+                row.default_payment_method = Some(method.to_owned());
             });
         }
     }

@@ -176,7 +176,7 @@ impl Stripe {
 }
 
 /// A table of rows (left, right) and a total.
-fn receipt(rows: &[(String, String)], total: (&str, String)) -> String {
+fn receipt(rows: &[(String, String)], total: (&str, &str)) -> String {
     let mut out = String::from("<table>");
     for (left, right) in rows {
         // Writing to a string never fails.
@@ -190,7 +190,7 @@ fn receipt(rows: &[(String, String)], total: (&str, String)) -> String {
         out,
         "<tr><th>{}</th><th class=\"sum\" id=\"total\">{}</th></tr></table>",
         escape(total.0),
-        escape(&total.1)
+        escape(total.1)
     );
     out
 }

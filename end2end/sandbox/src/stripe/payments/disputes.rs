@@ -72,6 +72,12 @@ impl Stripe {
         };
         let body = Self::render_dispute(&dispute);
         self.disputes.add(dispute);
+        if let Some(row) = self.charges.get(charge) {
+            let after = self.render_charge(row);
+            let mut before = after.clone();
+            before["disputed"] = false.into();
+            self.emit_change("charge.updated", &before, &after);
+        }
         self.emit("charge.dispute.created", &body);
         self.emit("charge.dispute.funds_withdrawn", &body);
         Ok(id)

@@ -94,7 +94,7 @@ impl Stripe {
         match self.settings.after_last_retry {
             AfterLastRetry::Cancel => self.end_subscription(id, Some("payment_failed")),
             AfterLastRetry::MarkUnpaid => {
-                self.change_subscription(id, |row| row.status = Status::Unpaid)
+                self.change_subscription(id, |row| row.status = Status::Unpaid);
             }
             AfterLastRetry::LeavePastDue => {}
         }

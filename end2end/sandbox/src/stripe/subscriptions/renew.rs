@@ -35,7 +35,7 @@ impl Stripe {
                 }
             }
             Status::Trialing | Status::Active | Status::PastDue | Status::Unpaid => {
-                self.renew(id, at)
+                self.renew(id, at);
             }
             Status::Incomplete | Status::Paused | Status::Canceled | Status::IncompleteExpired => {}
         }

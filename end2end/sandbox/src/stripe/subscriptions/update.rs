@@ -154,7 +154,7 @@ impl Stripe {
             self.set_timer(at, Timer::PauseEnds(id.to_owned()));
         }
         match change {
-            Some(change) => self.apply_change(id, change, payment, &before),
+            Some(change) => self.apply_change(id, &change, payment, &before),
             None => self.tell_subscription(id, &before),
         }
         Ok(self.subscription_json(id))
@@ -446,14 +446,14 @@ impl Stripe {
     pub(in crate::stripe) fn apply_change(
         &mut self,
         id: &str,
-        change: Change,
+        change: &Change,
         payment: Payment,
         before: &Value,
     ) {
         let Some(row) = self.subscriptions.get(id).cloned() else {
             return;
         };
-        match self.bill(&row, &change) {
+        match self.bill(&row, change) {
             Bill::Nothing => {
                 self.put_items(id, &change.items, change.restart, change.trial_end);
                 self.tell_subscription(id, before);
@@ -464,7 +464,7 @@ impl Stripe {
                 self.tell_subscription(id, before);
             }
             Bill::Now(lines) if payment == Payment::Pending => {
-                self.try_change(id, &change, lines, before)
+                self.try_change(id, change, lines, before);
             }
             Bill::Now(lines) => {
                 self.put_items(id, &change.items, change.restart, change.trial_end);

@@ -1,0 +1,15 @@
+//! The pretend Stripe, asked through its own protocol.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::similar_names, reason = "a play has plans")]
+
+mod catalogue;
+mod changes;
+mod checkout;
+mod events;
+mod histories;
+mod portal;
+mod protocol;
+mod renewals;
+mod shapes;
+mod world;

@@ -1,0 +1,172 @@
+//! The billing portal.
+
+use super::world::{BASE, GOOD_CARD, Play, card, number, text};
+
+struct Portal {
+    play: Play,
+    customer: String,
+    subscription: String,
+    url: String,
+}
+
+fn portal(features: &str, token: &str) -> Portal {
+    let mut play = Play::new();
+    let plan = play.plan("Member", 2900, 29_000);
+    let features = features
+        .replace("PRODUCT", &plan.product)
+        .replace("YEARLY", &plan.yearly)
+        .replace("MONTHLY", &plan.monthly);
+    let customer = play.payer(token);
+    let subscription = text(&play.subscribe(&customer, &plan.monthly, ""), "/id");
+    let form = format!("customer={customer}&return_url=https://app.test/billing");
+    play.refused("POST", "/v1/billing_portal/sessions", &form);
+    play.post("/v1/billing_portal/configurations", &features);
+    let url = text(&play.post("/v1/billing_portal/sessions", &form), "/url");
+    assert!(url.starts_with(&format!("{BASE}/portal/bps_")));
+    Portal {
+        play,
+        customer,
+        subscription,
+        url,
+    }
+}
+
+const PLAIN: &str = "features[invoice_history][enabled]=true&features[payment_method_update][enabled]=true&features[subscription_cancel][enabled]=true";
+
+#[test]
+fn cancelling_there_sets_cancel_at_and_can_be_taken_back() {
+    let Portal {
+        mut play,
+        subscription,
+        url,
+        ..
+    } = portal(PLAIN, "pm_card_visa");
+    let (status, _, html) = play.page("GET", &url, "");
+    assert_eq!(status, 200);
+    for part in [
+        "id=\"return\"",
+        "https://app.test/billing",
+        "id=\"cancel-subscription\"",
+        "id=\"save-card\"",
+        "id=\"invoices\"",
+        "Renews on 28 Feb 2026",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(!html.contains("id=\"update-subscription\""));
+    let (status, back, _) = play.page("POST", &format!("{url}/cancel/{subscription}"), "");
+    assert_eq!((status, back.as_str()), (303, url.as_str()));
+    let row = play.subscription(&subscription);
+    assert_eq!(
+        number(&row, "/cancel_at"),
+        number(&row, "/items/data/0/current_period_end")
+    );
+    assert_eq!(row["cancel_at_period_end"], false);
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(html.contains("Cancels on 28 Feb 2026") && html.contains("id=\"reactivate\""));
+    play.page("POST", &format!("{url}/reactivate/{subscription}"), "");
+    assert!(play.subscription(&subscription)["cancel_at"].is_null());
+}
+
+#[test]
+fn a_new_card_pays_from_then_on() {
+    let Portal {
+        mut play,
+        customer,
+        subscription,
+        url,
+    } = portal(PLAIN, "pm_card_visa");
+    play.page("POST", &format!("{url}/card"), &card("4000000000000002"));
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(html.contains("Your card was declined."));
+    let (_, asked, _) = play.page("POST", &format!("{url}/card"), &card("4000002500003155"));
+    assert_eq!(asked, format!("{url}/authenticate"));
+    let (_, _, html) = play.page("GET", &asked, "");
+    assert!(html.contains("id=\"complete-3ds\""));
+    play.page("POST", &asked, "result=fail");
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(html.contains("unable to authenticate"));
+    play.page(
+        "POST",
+        &format!("{url}/card"),
+        &GOOD_CARD.replace("4242+4242+4242+4242", "5555555555554444"),
+    );
+    let row = play.get(&format!(
+        "/v1/customers/{customer}?expand[]=invoice_settings.default_payment_method"
+    ));
+    assert_eq!(
+        text(&row, "/invoice_settings/default_payment_method/card/last4"),
+        "4444"
+    );
+    let method = text(&row, "/invoice_settings/default_payment_method/id");
+    assert_eq!(
+        text(&play.subscription(&subscription), "/default_payment_method"),
+        method
+    );
+}
+
+#[test]
+fn plans_change_only_where_the_configuration_allows() {
+    let Portal {
+        mut play,
+        subscription,
+        url,
+        ..
+    } = portal(PLAIN, "pm_card_visa");
+    play.page(
+        "POST",
+        &format!("{url}/update/{subscription}"),
+        "quantity=5",
+    );
+    assert_eq!(
+        number(&play.subscription(&subscription), "/items/data/0/quantity"),
+        1
+    );
+
+    let features = format!(
+        "{PLAIN}&features[subscription_update][enabled]=true&features[subscription_update][default_allowed_updates][]=price&features[subscription_update][default_allowed_updates][]=quantity&features[subscription_update][proration_behavior]=always_invoice&features[subscription_update][products][0][product]=PRODUCT&features[subscription_update][products][0][prices][]=MONTHLY&features[subscription_update][products][0][prices][]=YEARLY"
+    );
+    let Portal {
+        mut play,
+        subscription,
+        url,
+        customer,
+    } = portal(&features, "pm_card_visa");
+    play.page(
+        "POST",
+        &format!("{url}/update/{subscription}"),
+        "quantity=3",
+    );
+    assert_eq!(
+        number(&play.subscription(&subscription), "/items/data/0/quantity"),
+        3
+    );
+    assert_eq!(
+        number(
+            &play.get(&format!("/v1/charges?customer={customer}")),
+            "/data/0/amount"
+        ),
+        5800
+    );
+    play.page(
+        "POST",
+        &format!("{url}/update/{subscription}"),
+        "price=price_other",
+    );
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(html.contains("not offered here"));
+}
+
+#[test]
+fn strangers_see_nothing() {
+    let Portal { mut play, url, .. } = portal(PLAIN, "pm_card_visa");
+    let plan = play.plan("Other", 100, 1000);
+    let other = play.payer("pm_card_visa");
+    let foreign = text(&play.subscribe(&other, &plan.monthly, ""), "/id");
+    let (status, _, _) = play.page("POST", &format!("{url}/cancel/{foreign}"), "");
+    assert_eq!(status, 404);
+    assert!(play.subscription(&foreign)["cancel_at"].is_null());
+    for path in ["/portal/bps_none", "/invoice/in_none", "/nothing"] {
+        assert_eq!(play.page("GET", path, "").0, 404);
+    }
+}
