@@ -15,8 +15,8 @@ use oauth2::basic::{
 use oauth2::{
     AccessToken, AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret,
     CsrfToken, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken,
-    TokenResponse, TokenUrl,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardRevocableToken, TokenResponse,
+    TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -257,7 +257,9 @@ async fn revoke(state: &AppState, token: &AccessToken) {
         ])
         .timeout(REVOKE_TIMEOUT)
         .send();
-    let done = request.await.is_ok_and(|answer| answer.status().is_success());
+    let done = request
+        .await
+        .is_ok_and(|answer| answer.status().is_success());
     tracing::info!(done, "the token of a person without e-mail was revoked");
 }
 

@@ -205,10 +205,7 @@ async fn callback(
     Ok(go(&next))
 }
 
-async fn logout(
-    State(state): State<AppState>,
-    session: Session,
-) -> Result<Response, LoginError> {
+async fn logout(State(state): State<AppState>, session: Session) -> Result<Response, LoginError> {
     session.flush().await?;
     let mut response = go(HOME);
     response

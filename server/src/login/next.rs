@@ -91,7 +91,10 @@ mod tests {
         for (wanted, kept) in [
             ("/", "/"),
             ("/billing", "/billing"),
-            ("/billing?session_id=cs_1&x=%20y", "/billing?session_id=cs_1&x=%20y"),
+            (
+                "/billing?session_id=cs_1&x=%20y",
+                "/billing?session_id=cs_1&x=%20y",
+            ),
             ("/invite/abc#top", "/invite/abc#top"),
             ("/a/../b", "/b"),
             ("/plans?next=//evil.example", "/plans?next=//evil.example"),
