@@ -21,7 +21,10 @@ const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 impl Money {
     #[must_use]
     pub fn new(minor: i64, currency: &str) -> Self {
-        Self { minor, currency: currency.to_ascii_lowercase() }
+        Self {
+            minor,
+            currency: currency.to_ascii_lowercase(),
+        }
     }
 
     /// "29 €", "29.50 €", "1,290 ¥": no decimals where there are none to tell.
@@ -48,7 +51,10 @@ impl Money {
         if rest == 0 {
             format!("{sign}{whole}\u{a0}{symbol}")
         } else {
-            format!("{sign}{whole}.{rest:0width$}\u{a0}{symbol}", width = decimals as usize)
+            format!(
+                "{sign}{whole}.{rest:0width$}\u{a0}{symbol}",
+                width = decimals as usize
+            )
         }
     }
 }

@@ -46,7 +46,9 @@ pub async fn close(
 
 /// How many are open.
 pub async fn count_open(conn: &mut AnyConnection) -> Result<i64, DbError> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL")
-        .fetch_one(conn)
-        .await?)
+    Ok(
+        sqlx::query_scalar("SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL")
+            .fetch_one(conn)
+            .await?,
+    )
 }

@@ -7,7 +7,11 @@ use server::telemetry;
 use std::process::ExitCode;
 
 #[derive(Parser)]
-#[command(name = "rollcall", version, about = "Keeps a paid Discord community's doors right")]
+#[command(
+    name = "rollcall",
+    version,
+    about = "Keeps a paid Discord community's doors right"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,13 +25,21 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    dotenvy::dotenv().ok();
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        // The error's own text shows the line, which can hold a secret.
+        return stopped(".env cannot be read: a line is not of the form NAME=value");
+    }
     let config = match Config::read(|name| std::env::var(name).ok()) {
         Ok(config) => config,
         Err(error) => return stopped(&error.to_string()),
     };
     telemetry::init(config.json_logs);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return stopped(&error.to_string()),
     };

@@ -43,7 +43,11 @@ impl Rng {
         let bytes: [u8; 20] = self.bytes();
         let mut id = String::with_capacity(prefix.len() + bytes.len());
         id.push_str(prefix);
-        id.extend(bytes.iter().map(|b| char::from(BASE32[usize::from(b & 31)])));
+        id.extend(
+            bytes
+                .iter()
+                .map(|b| char::from(BASE32[usize::from(b & 31)])),
+        );
         id
     }
 

@@ -62,9 +62,9 @@ pub fn router(state: &AppState) -> Router {
         .fallback(files_or_missing)
         .with_state(state.clone());
     // Only the template of an address is logged: a query can hold a session's id.
-    let traced = table.layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
-        tracing::debug_span!("request", method = %request.method())
-    }));
+    let traced = table.layer(TraceLayer::new_for_http().make_span_with(
+        |request: &Request| tracing::debug_span!("request", method = %request.method()),
+    ));
     guards::guarded(traced, state)
 }
 
@@ -90,13 +90,20 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
 fn form_targets(state: &AppState) -> FormTargets {
     let config = &state.config;
     let mut targets = vec![config.discord.authorize_url.origin().ascii_serialization()];
-    if config.stripe.api_base.as_str().starts_with(crate::config::STRIPE_API) {
+    if config
+        .stripe
+        .api_base
+        .as_str()
+        .starts_with(crate::config::STRIPE_API)
+    {
         targets.push("https://checkout.stripe.com".to_owned());
         targets.push("https://billing.stripe.com".to_owned());
     } else {
         targets.push(config.stripe.api_base.origin().ascii_serialization());
     }
     targets.extend(config.checkout_origins.iter().cloned());
+    targets.sort();
+    targets.dedup();
     FormTargets(targets)
 }
 
@@ -122,7 +129,8 @@ async fn limit_by_address(
         )
     {
         let headers = [(header::RETRY_AFTER, after.0.to_string())];
-        let text = "Too many tries from your address. Please wait a minute. You were not charged.\n";
+        let text =
+            "Too many tries from your address. Please wait a minute. You were not charged.\n";
         return (StatusCode::TOO_MANY_REQUESTS, headers, text).into_response();
     }
     next.run(request).await
@@ -136,7 +144,8 @@ async fn files_or_missing(State(state): State<AppState>, request: Request) -> Re
     }
     let provide = contexts(&state);
     let options = state.leptos.clone();
-    let page = leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()));
+    let page =
+        leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()));
     let mut answer = page(request).await;
     *answer.status_mut() = StatusCode::NOT_FOUND;
     answer
@@ -148,9 +157,15 @@ async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
         .fetch_one(state.db.reader())
         .await;
     match answered {
-        Ok(pins) if pins >= 3 => (StatusCode::OK, "ready\n"),
-        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "Stripe or Discord has not been reached yet\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Ok(pins) if pins >= 2 => (StatusCode::OK, "ready\n"),
+        Ok(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Stripe or Discord has not been reached yet\n",
+        ),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     }
 }
 
@@ -170,7 +185,12 @@ async fn metrics(
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "))
-            .is_some_and(|given| given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()),
+            .is_some_and(|given| {
+                given
+                    .as_bytes()
+                    .ct_eq(token.expose_secret().as_bytes())
+                    .into()
+            }),
         MetricsAccess::Address(_) => false,
     };
     if allowed {
@@ -183,7 +203,9 @@ async fn metrics(
 /// The figures alone, for `METRICS_ADDR`.
 pub fn metrics_router(state: &AppState) -> Router {
     let answer = |State(state): State<AppState>| async move { figures(&state).await };
-    Router::new().route("/metrics", get(answer)).with_state(state.clone())
+    Router::new()
+        .route("/metrics", get(answer))
+        .with_state(state.clone())
 }
 
 async fn figures(state: &AppState) -> Response {

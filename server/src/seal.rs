@@ -87,7 +87,11 @@ mod tests {
         let opened = seal.open("join_tokens/usr_1", &sealed).unwrap();
         assert_eq!(opened.expose_secret(), "token");
         assert!(seal.open("join_tokens/usr_2", &sealed).is_err());
-        assert!(Seal::new(&[8; 32], rng).open("join_tokens/usr_1", &sealed).is_err());
+        assert!(
+            Seal::new(&[8; 32], rng)
+                .open("join_tokens/usr_1", &sealed)
+                .is_err()
+        );
         assert!(seal.open("join_tokens/usr_1", "").is_err());
         assert!(seal.open("join_tokens/usr_1", &sealed[..20]).is_err());
     }

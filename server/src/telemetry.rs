@@ -10,11 +10,16 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging to standard error: `RUST_LOG` filters, `json` chooses the form.
 pub fn init(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let registry = tracing_subscriber::registry().with(filter);
     let started = if json {
         registry
-            .with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr))
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .with_writer(std::io::stderr),
+            )
             .try_init()
     } else {
         registry
@@ -45,7 +50,11 @@ impl Metrics {
     }
 
     pub fn synced(&self, kind: SubjectKind, done: bool) {
-        let name = if done { "rollcall_syncs_total" } else { "rollcall_sync_failures_total" };
+        let name = if done {
+            "rollcall_syncs_total"
+        } else {
+            "rollcall_sync_failures_total"
+        };
         self.count(name, "kind", kind.as_str());
     }
 
@@ -55,7 +64,8 @@ impl Metrics {
     pub fn render(&self, due: i64, parked: i64, incidents: i64) -> String {
         let mut out = String::new();
         let mut last = "";
-        for ((name, label, value), count) in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        for ((name, label, value), count) in &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        {
             if *name != last {
                 let _ = writeln!(out, "# TYPE {name} counter");
                 last = name;

@@ -32,39 +32,94 @@ fn every_row_of_the_table() {
         (Status::Active, Granted, Reason::Paid, end),
         (Status::Unpaid, Denied, Reason::Unpaid, None),
         (Status::Canceled, Denied, Reason::Ended, None),
-        (Status::Incomplete, Denied, Reason::FirstPaymentMissing, None),
-        (Status::IncompleteExpired, Denied, Reason::FirstPaymentMissing, None),
+        (
+            Status::Incomplete,
+            Denied,
+            Reason::FirstPaymentMissing,
+            None,
+        ),
+        (
+            Status::IncompleteExpired,
+            Denied,
+            Reason::FirstPaymentMissing,
+            None,
+        ),
         (Status::Paused, Denied, Reason::Paused, None),
-        (Status::Unknown("frozen".into()), Hold, Reason::UnknownStatus, None),
+        (
+            Status::Unknown("frozen".into()),
+            Hold,
+            Reason::UnknownStatus,
+            None,
+        ),
     ] {
         assert_eq!(decide(subscription(status)), (decision, reason, look));
     }
-    let ending = SubscriptionFacts { cancel_at_period_end: true, ..subscription(Status::Active) };
+    let ending = SubscriptionFacts {
+        cancel_at_period_end: true,
+        ..subscription(Status::Active)
+    };
     assert_eq!(decide(ending), (Granted, Reason::Ending, end));
-    let ending = SubscriptionFacts { cancel_at: Some(NOW + DAY), ..subscription(Status::Active) };
+    let ending = SubscriptionFacts {
+        cancel_at: Some(NOW + DAY),
+        ..subscription(Status::Active)
+    };
     assert_eq!(decide(ending), (Granted, Reason::Ending, Some(NOW + DAY)));
-    let late = SubscriptionFacts { unpaid_since: Some(NOW - 3 * DAY), ..subscription(Status::PastDue) };
+    let late = SubscriptionFacts {
+        unpaid_since: Some(NOW - 3 * DAY),
+        ..subscription(Status::PastDue)
+    };
     let until = NOW + 4 * DAY;
-    assert_eq!(decide(late), (Grace { until }, Reason::PaymentMissing, Some(until)));
-    let over = SubscriptionFacts { unpaid_since: Some(NOW - 7 * DAY), ..subscription(Status::PastDue) };
+    assert_eq!(
+        decide(late),
+        (Grace { until }, Reason::PaymentMissing, Some(until))
+    );
+    let over = SubscriptionFacts {
+        unpaid_since: Some(NOW - 7 * DAY),
+        ..subscription(Status::PastDue)
+    };
     assert_eq!(decide(over), (Denied, Reason::GraceOver, None));
-    let unclear = SubscriptionFacts { period_start: None, ..subscription(Status::PastDue) };
+    let unclear = SubscriptionFacts {
+        period_start: None,
+        ..subscription(Status::PastDue)
+    };
     assert_eq!(decide(unclear).0, Hold);
-    let paused = SubscriptionFacts { collection_paused: true, ..subscription(Status::Active) };
+    let paused = SubscriptionFacts {
+        collection_paused: true,
+        ..subscription(Status::Active)
+    };
     assert_eq!(decide(paused.clone()), (Granted, Reason::PausedPaidUp, end));
-    let paused = SubscriptionFacts { period_end: Some(NOW), ..paused };
+    let paused = SubscriptionFacts {
+        period_end: Some(NOW),
+        ..paused
+    };
     assert_eq!(decide(paused), (Denied, Reason::Paused, None));
 }
 
 #[test]
 fn disputes_and_refunds_follow_the_policy() {
-    let disputed = SubscriptionFacts { payment: PaymentFate::Disputed, ..subscription(Status::Active) };
-    let refunded = SubscriptionFacts { payment: PaymentFate::Refunded, ..subscription(Status::Active) };
+    let disputed = SubscriptionFacts {
+        payment: PaymentFate::Disputed,
+        ..subscription(Status::Active)
+    };
+    let refunded = SubscriptionFacts {
+        payment: PaymentFate::Refunded,
+        ..subscription(Status::Active)
+    };
     assert_eq!(decide(disputed.clone()).1, Reason::Disputed);
     assert_eq!(decide(refunded.clone()).1, Reason::Paid);
-    let other = Policy { dispute_denies: false, refund_denies: true, ..Policy::default() };
-    assert_eq!(access(&Facts::Subscription(disputed), &other, NOW).reason, Reason::Paid);
-    assert_eq!(access(&Facts::Subscription(refunded), &other, NOW).reason, Reason::Refunded);
+    let other = Policy {
+        dispute_denies: false,
+        refund_denies: true,
+        ..Policy::default()
+    };
+    assert_eq!(
+        access(&Facts::Subscription(disputed), &other, NOW).reason,
+        Reason::Paid
+    );
+    assert_eq!(
+        access(&Facts::Subscription(refunded), &other, NOW).reason,
+        Reason::Refunded
+    );
 }
 
 #[test]
@@ -76,13 +131,25 @@ fn an_exception_outranks_and_withholding_outranks_giving() {
     };
     let paid = with(Facts::Subscription(subscription(Status::Active)));
     let ended = with(Facts::Subscription(subscription(Status::Canceled)));
-    let gives = with(Facts::Exception(ExceptionFacts { gives: true, expires_at: None }));
-    let withholds = with(Facts::Exception(ExceptionFacts { gives: false, expires_at: None }));
-    let over = with(Facts::Exception(ExceptionFacts { gives: false, expires_at: Some(NOW) }));
+    let gives = with(Facts::Exception(ExceptionFacts {
+        gives: true,
+        expires_at: None,
+    }));
+    let withholds = with(Facts::Exception(ExceptionFacts {
+        gives: false,
+        expires_at: None,
+    }));
+    let over = with(Facts::Exception(ExceptionFacts {
+        gives: false,
+        expires_at: Some(NOW),
+    }));
     let reason = |list: &[(Facts, Access)]| best(list).map(|access| access.reason);
     assert_eq!(reason(&[ended.clone(), paid.clone()]), Some(Reason::Paid));
     assert_eq!(reason(&[ended, gives.clone()]), Some(Reason::Given));
-    assert_eq!(reason(&[gives, withholds, paid.clone()]), Some(Reason::Withheld));
+    assert_eq!(
+        reason(&[gives, withholds, paid.clone()]),
+        Some(Reason::Withheld)
+    );
     assert_eq!(reason(&[over, paid]), Some(Reason::Paid));
     assert_eq!(reason(&[]), None);
 }
@@ -100,8 +167,15 @@ fn words_survive_the_round_trip() {
 
 fn any_status() -> impl Strategy<Value = Status> {
     prop::sample::select(vec![
-        "trialing", "active", "past_due", "unpaid", "canceled", "incomplete",
-        "incomplete_expired", "paused", "brand_new",
+        "trialing",
+        "active",
+        "past_due",
+        "unpaid",
+        "canceled",
+        "incomplete",
+        "incomplete_expired",
+        "paused",
+        "brand_new",
     ])
     .prop_map(Status::from_stripe)
 }

@@ -15,9 +15,10 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
         read(&mut conn, user_id).await?
     };
     let (card, invoices) = match &rows.payer {
-        Some(payer) if rows.has_customer => {
-            (invoices::card(state, payer), invoices::recent(state, payer).await?)
-        }
+        Some(payer) if rows.has_customer => (
+            invoices::card(state, payer),
+            invoices::recent(state, payer).await?,
+        ),
         _ => (None, Some(Vec::new())),
     };
     let subscription = shown(&rows.subscriptions);
@@ -59,10 +60,9 @@ fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
     let Some(subscription) = subscription else {
         return Standing::None;
     };
-    let entitlement = rows
-        .entitlements
-        .iter()
-        .find(|entitlement| entitlement.source_id == subscription.id && entitlement.reason != Reason::Replaced.as_str());
+    let entitlement = rows.entitlements.iter().find(|entitlement| {
+        entitlement.source_id == subscription.id && entitlement.reason != Reason::Replaced.as_str()
+    });
     match (subscription.status(), entitlement.map(|e| e.state.as_str())) {
         (Status::Unknown(_), _) | (_, Some("hold")) => Standing::Unclear,
         (Status::Trialing, _) => Standing::Trial,
@@ -81,7 +81,9 @@ fn membership(rows: &Rows, subscription: &SubscriptionRow, standing: Standing) -
     let grace_until = rows
         .entitlements
         .iter()
-        .find(|entitlement| entitlement.source_id == subscription.id && entitlement.state == "grace")
+        .find(|entitlement| {
+            entitlement.source_id == subscription.id && entitlement.state == "grace"
+        })
         .and_then(|entitlement| entitlement.until_at);
     let ends_at = match standing {
         Standing::Ended => subscription.ended_at.or(subscription.period_end),
@@ -109,7 +111,11 @@ fn membership(rows: &Rows, subscription: &SubscriptionRow, standing: Standing) -
             _ => None,
         },
         ends_at,
-        trial_ends_at: if standing == Standing::Trial { subscription.trial_end } else { None },
+        trial_ends_at: if standing == Standing::Trial {
+            subscription.trial_end
+        } else {
+            None
+        },
         grace_until,
     }
 }

@@ -14,7 +14,10 @@ const SHOWN: u8 = 12;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The invoices, newest first; `None` when Stripe could not be asked and none were kept.
-pub async fn recent(state: &AppState, payer: &PayerRow) -> Result<Option<Vec<InvoiceLine>>, DbError> {
+pub async fn recent(
+    state: &AppState,
+    payer: &PayerRow,
+) -> Result<Option<Vec<InvoiceLine>>, DbError> {
     let kept = opened(state, payer);
     let fresh = payer.invoices_read_at >= payer.read_at && payer.invoices_read_at.is_some();
     if fresh && kept.is_some() {
@@ -95,7 +98,31 @@ async fn keep(
 pub fn card(state: &AppState, payer: &PayerRow) -> Option<Card> {
     let opened = state
         .seal
-        .open(&format!("payers/{}/card", payer.id), payer.card_sealed.as_ref()?)
+        .open(
+            &format!("payers/{}/card", payer.id),
+            payer.card_sealed.as_ref()?,
+        )
         .ok()?;
-    serde_json::from_str(opened.expose_secret()).ok()
+    let mut card: Card = serde_json::from_str(opened.expose_secret()).ok()?;
+    card.brand = brand(&card.brand);
+    Some(card)
+}
+
+/// A card's name as people know it, from Stripe's word.
+fn brand(word: &str) -> String {
+    match word {
+        "amex" => "American Express".to_owned(),
+        "cartes_bancaires" => "Cartes Bancaires".to_owned(),
+        "diners" => "Diners Club".to_owned(),
+        "eftpos_au" => "eftpos".to_owned(),
+        "jcb" => "JCB".to_owned(),
+        "unionpay" => "UnionPay".to_owned(),
+        "unknown" => "Card".to_owned(),
+        other => {
+            let mut letters = other.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().chain(letters).collect()
+            })
+        }
+    }
 }

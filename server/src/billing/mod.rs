@@ -17,10 +17,12 @@ pub struct Billing(pub AppState);
 #[async_trait]
 impl BillingPort for Billing {
     async fn dashboard(&self, user_id: &str) -> Result<Dashboard, BillingError> {
-        dashboard::dashboard(&self.0, user_id).await.map_err(|error| {
-            tracing::error!(error = %error, "a dashboard cannot be read");
-            BillingError::Unavailable
-        })
+        dashboard::dashboard(&self.0, user_id)
+            .await
+            .map_err(|error| {
+                tracing::error!(error = %error, "a dashboard cannot be read");
+                BillingError::Unavailable
+            })
     }
 
     async fn portal(&self, user_id: &str) -> Result<String, BillingError> {

@@ -23,7 +23,9 @@ pub async fn portal(state: &AppState, user_id: &str) -> Result<String, BillingEr
     let back = state.config.own_url("/billing");
     match tokio::time::timeout(PATIENCE, state.stripe.portal(&customer, &back)).await {
         Ok(Ok(url)) => Ok(url),
-        Ok(Err(error)) if error.class() == FailureClass::Retry => Err(BillingError::StripeUnreachable),
+        Ok(Err(error)) if error.class() == FailureClass::Retry => {
+            Err(BillingError::StripeUnreachable)
+        }
         Ok(Err(error)) => {
             tracing::error!(error = %error, "Stripe refused to open the portal");
             Err(BillingError::StripeRefused)
@@ -38,5 +40,8 @@ async fn customer(state: &AppState, user_id: &str) -> Result<Option<String>, cra
         return Ok(None);
     };
     let customers = payers::customers(&mut conn, &payer).await?;
-    Ok(customers.into_iter().find(|(_, deleted)| !deleted).map(|(id, _)| id))
+    Ok(customers
+        .into_iter()
+        .find(|(_, deleted)| !deleted)
+        .map(|(id, _)| id))
 }

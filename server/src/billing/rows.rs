@@ -36,8 +36,11 @@ impl SubscriptionRow {
     }
 
     pub fn ends_at(&self) -> Option<i64> {
-        self.cancel_at
-            .or(if self.cancel_at_period_end == 1 { self.period_end } else { None })
+        self.cancel_at.or(if self.cancel_at_period_end == 1 {
+            self.period_end
+        } else {
+            None
+        })
     }
 }
 
@@ -106,10 +109,12 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
         .bind(&payer.id)
         .fetch_all(&mut *conn)
         .await?;
-        customers = sqlx::query_scalar("SELECT COUNT(*) FROM customers WHERE payer_id = $1 AND deleted = 0")
-            .bind(&payer.id)
-            .fetch_one(&mut *conn)
-            .await?;
+        customers = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM customers WHERE payer_id = $1 AND deleted = 0",
+        )
+        .bind(&payer.id)
+        .fetch_one(&mut *conn)
+        .await?;
     }
     let entitlements = sqlx::query_as(
         "SELECT plans.name AS plan_name, entitlements.plan_id, entitlements.source_id, entitlements.state, \

@@ -16,7 +16,12 @@ fn station(state: StationState, text: &str, at: Option<i64>, advice: Option<&str
 pub fn payment(subscription: Option<&SubscriptionRow>) -> Station {
     use StationState::{Attention, Ended, Granted, Idle, Waiting};
     let Some(subscription) = subscription else {
-        return station(Idle, "No payment yet.", None, Some("Choose a plan to begin."));
+        return station(
+            Idle,
+            "No payment yet.",
+            None,
+            Some("Choose a plan to begin."),
+        );
     };
     let at = Some(subscription.read_at);
     match subscription.status() {
@@ -43,8 +48,18 @@ pub fn payment(subscription: Option<&SubscriptionRow>) -> Station {
             at,
             Some("If your bank asked you to confirm it, do so; otherwise wait a moment."),
         ),
-        Status::Paused => station(Attention, "The subscription is paused at Stripe.", at, Some("Resume it at Stripe.")),
-        Status::Canceled => station(Ended, "The subscription has ended.", at, Some("Choose a plan to come back.")),
+        Status::Paused => station(
+            Attention,
+            "The subscription is paused at Stripe.",
+            at,
+            Some("Resume it at Stripe."),
+        ),
+        Status::Canceled => station(
+            Ended,
+            "The subscription has ended.",
+            at,
+            Some("Choose a plan to come back."),
+        ),
         Status::IncompleteExpired => station(
             Idle,
             "The first payment never went through. You were not charged.",
@@ -61,12 +76,15 @@ pub fn payment(subscription: Option<&SubscriptionRow>) -> Station {
 }
 
 pub fn access(rows: &Rows) -> Station {
-    let best = rows.entitlements.iter().min_by_key(|row| match row.state.as_str() {
-        "granted" => 0,
-        "grace" => 1,
-        "hold" => 2,
-        _ => 3,
-    });
+    let best = rows
+        .entitlements
+        .iter()
+        .min_by_key(|row| match row.state.as_str() {
+            "granted" => 0,
+            "grace" => 1,
+            "hold" => 2,
+            _ => 3,
+        });
     let Some(row) = best else {
         return station(StationState::Idle, "No membership yet.", None, None);
     };
@@ -132,19 +150,27 @@ pub fn must_join(rows: &Rows) -> bool {
 pub fn discord(rows: &Rows, roles: &[RoleLine]) -> Station {
     use StationState::{Attention, Ended, Granted, Idle, Waiting};
     let at = roles.iter().filter_map(|role| role.at).max();
-    let wanted = rows.grants.iter().zip(roles).filter(|(grant, _)| {
-        !matches!(grant.state.as_deref(), Some("gone" | "revoking"))
-    });
-    let worst = wanted.map(|(_, role)| role.state).max_by_key(|state| match state {
-        Attention => 3,
-        Waiting => 2,
-        Granted => 1,
-        Ended | Idle => 0,
-    });
+    let wanted = rows
+        .grants
+        .iter()
+        .zip(roles)
+        .filter(|(grant, _)| !matches!(grant.state.as_deref(), Some("gone" | "revoking")));
+    let worst = wanted
+        .map(|(_, role)| role.state)
+        .max_by_key(|state| match state {
+            Attention => 3,
+            Waiting => 2,
+            Granted => 1,
+            Ended | Idle => 0,
+        });
     if !has_access(rows) {
         return match roles.first() {
             None => station(Idle, "No roles yet.", None, None),
-            Some(_) if roles.iter().any(|role| matches!(role.state, Waiting | Attention)) => {
+            Some(_)
+                if roles
+                    .iter()
+                    .any(|role| matches!(role.state, Waiting | Attention)) =>
+            {
                 station(Waiting, "Roles are being taken back.", at, None)
             }
             Some(_) => station(Ended, "No roles from us any more.", at, None),

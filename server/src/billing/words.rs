@@ -39,7 +39,9 @@ pub fn why(rows: &Rows, roles: &[RoleLine]) -> Vec<WhyStep> {
     steps.extend(rows.grants.iter().zip(roles).map(|(grant, role)| WhyStep {
         kind: "role".to_owned(),
         text: match &grant.detail {
-            Some(detail) if grant.code != Some(10_007) => format!("Role {}: {} ({detail})", role.name, role.text),
+            Some(detail) if grant.code != Some(10_007) => {
+                format!("Role {}: {} ({detail})", role.name, role.text)
+            }
             _ => format!("Role {}: {}", role.name, role.text),
         },
         at: role.at,

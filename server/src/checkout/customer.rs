@@ -31,7 +31,10 @@ pub async fn ensure(state: &AppState, lease: &Lease, user_id: &str) -> Result<St
         name,
         email,
     };
-    let customer = state.stripe.create_customer(&new, &key(&new, known.len())).await?;
+    let customer = state
+        .stripe
+        .create_customer(&new, &key(&new, known.len()))
+        .await?;
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
@@ -44,11 +47,19 @@ pub async fn ensure(state: &AppState, lease: &Lease, user_id: &str) -> Result<St
 /// the key covers them, and how many customers came before.
 fn key(new: &NewCustomer, before: usize) -> String {
     let mut hash = Sha256::new();
-    for part in [&new.discord_user_id, &new.name, new.email.as_ref().unwrap_or(&String::new())] {
+    for part in [
+        &new.discord_user_id,
+        &new.name,
+        new.email.as_ref().unwrap_or(&String::new()),
+    ] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
     let hash = hash.finalize();
-    let tail: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let tail: String = hash
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("customer-{}-{before}-{tail}", new.payer_id)
 }

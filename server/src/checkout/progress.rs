@@ -26,13 +26,22 @@ pub async fn progress(state: &AppState, user_id: &str) -> Result<Progress, DbErr
     .fetch_all(&mut *conn)
     .await?;
     let is = |wanted: &[&str], state: &Option<String>| {
-        state.as_deref().is_some_and(|state| wanted.contains(&state))
+        state
+            .as_deref()
+            .is_some_and(|state| wanted.contains(&state))
     };
-    if roles.iter().all(|(_, state, _)| is(&["granted", "present"], state)) {
+    if roles
+        .iter()
+        .all(|(_, state, _)| is(&["granted", "present"], state))
+    {
         return Ok(Progress::InDiscord);
     }
-    let stuck = roles
-        .iter()
-        .any(|(_, state, code)| is(&["refused"], state) || (is(&["wanted"], state) && code.is_some()));
-    Ok(if stuck { Progress::Attention } else { Progress::Member })
+    let stuck = roles.iter().any(|(_, state, code)| {
+        is(&["refused"], state) || (is(&["wanted"], state) && code.is_some())
+    });
+    Ok(if stuck {
+        Progress::Attention
+    } else {
+        Progress::Member
+    })
 }

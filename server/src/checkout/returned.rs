@@ -32,7 +32,10 @@ pub async fn returned(
 ) -> Result<Progress, Failure> {
     let payer_id = own_checkout(state, user_id, session_id).await?;
     let before = progress(state, user_id).await?;
-    if matches!(before, Progress::Member | Progress::InDiscord | Progress::Attention) {
+    if matches!(
+        before,
+        Progress::Member | Progress::InDiscord | Progress::Attention
+    ) {
         return Ok(before);
     }
     let held = lease::take(state, &payer_id).await?;
@@ -46,8 +49,10 @@ pub async fn returned(
     }
     // No subscription yet: was anything paid at all?
     let session = state.stripe.checkout(session_id).await?;
-    Ok(match session.and_then(|session| session.status).as_deref() {
-        Some("open" | "expired") => Progress::Open,
-        _ => Progress::Paying,
-    })
+    Ok(
+        match session.and_then(|session| session.status).as_deref() {
+            Some("open" | "expired") => Progress::Open,
+            _ => Progress::Paying,
+        },
+    )
 }

@@ -29,7 +29,11 @@ struct Intent {
     expires_at: i64,
 }
 
-pub async fn start(state: &AppState, user_id: &str, price_id: &str) -> Result<CheckoutNext, Failure> {
+pub async fn start(
+    state: &AppState,
+    user_id: &str,
+    price_id: &str,
+) -> Result<CheckoutNext, Failure> {
     state
         .limits
         .check(LimitKind::CheckoutUser, user_id, state.clock.wall_ms())
@@ -72,7 +76,7 @@ async fn under_lease(
     trial_days: Option<i64>,
 ) -> Result<CheckoutNext, Failure> {
     let customer_id = customer::ensure(state, held, user_id).await?;
-    if member(state, &customer_id).await? {
+    if member(state, &held.id).await? {
         mark(state, held).await?;
         return Ok(CheckoutNext::AlreadyMember);
     }
@@ -96,13 +100,27 @@ async fn under_lease(
     Ok(CheckoutNext::Pay { url })
 }
 
-/// Whether Stripe has a subscription of the customer that is not over. One whose first payment
-/// is under way counts: a second one must not start beside it.
-async fn member(state: &AppState, customer_id: &str) -> Result<bool, Failure> {
-    let subscriptions = state.stripe.subscriptions(customer_id).await?;
-    Ok(subscriptions
-        .iter()
-        .any(|subscription| !Status::from_stripe(&subscription.status).is_final()))
+/// Whether Stripe has a subscription of any of the payer's customers that is not over. One whose
+/// first payment is under way counts: a second one must not start beside it.
+async fn member(state: &AppState, payer_id: &str) -> Result<bool, Failure> {
+    let customers = {
+        let mut conn = state.db.reader().acquire().await?;
+        payers::customers(&mut conn, payer_id).await?
+    };
+    for (customer, _) in customers.iter().filter(|(_, deleted)| !deleted) {
+        let subscriptions = match state.stripe.subscriptions(customer).await {
+            Err(StripeError::Missing) => continue,
+            read => read?,
+        };
+        let running = |status: &str| !Status::from_stripe(status).is_final();
+        if subscriptions
+            .iter()
+            .any(|subscription| running(&subscription.status))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The dashboard the person is led to is to show what was just seen.
@@ -156,13 +174,17 @@ async fn settle(
                     keep(state, held, intent, &session).await?;
                     Some(session)
                 }
-                Err(Failure::Stripe(StripeError::KeyReused | StripeError::Refused { .. } | StripeError::Missing)) => None,
+                Err(Failure::Stripe(
+                    StripeError::KeyReused | StripeError::Refused { .. } | StripeError::Missing,
+                )) => None,
                 Err(error) => return Err(error),
             }
         }
         None => None,
     };
-    let status = session.as_ref().and_then(|session| session.status.as_deref());
+    let status = session
+        .as_ref()
+        .and_then(|session| session.status.as_deref());
     match (status, session.as_ref()) {
         (Some("complete"), _) => Ok(Settled::Paid),
         (Some("open"), Some(session)) if intent.price_id == price_id => {
@@ -261,7 +283,9 @@ async fn open(
         checkout_id: intent.id.clone(),
         price_id: intent.price_id.clone(),
         trial_days: intent.trial_days.and_then(|days| u32::try_from(days).ok()),
-        success_url: state.config.own_url("/billing?session_id={CHECKOUT_SESSION_ID}"),
+        success_url: state
+            .config
+            .own_url("/billing?session_id={CHECKOUT_SESSION_ID}"),
         cancel_url: state.config.own_url("/?left=1"),
         expires_at: intent.expires_at / 1000,
     };
@@ -275,7 +299,11 @@ async fn keep(
     session: &CheckoutSession,
 ) -> Result<(), Failure> {
     let sealed = match &session.url {
-        Some(url) => Some(state.seal.seal(&place(&intent.id), &SecretString::from(url.clone()))?),
+        Some(url) => Some(
+            state
+                .seal
+                .seal(&place(&intent.id), &SecretString::from(url.clone()))?,
+        ),
         None => None,
     };
     let mut tx = state.db.begin().await?;
@@ -291,7 +319,15 @@ async fn keep(
     .await?;
     // Should neither the person nor an event come back, a look at Stripe tells what became of it.
     let look = state.clock.policy_ms() + FIRST_LOOK_MS;
-    dirty::mark(&mut tx, SubjectKind::Payer, &held.id, look, Class::Bulk, &intent.id).await?;
+    dirty::mark(
+        &mut tx,
+        SubjectKind::Payer,
+        &held.id,
+        look,
+        Class::Bulk,
+        &intent.id,
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -10,7 +10,10 @@ pub(super) fn community(get: &Get, stripe: &StripeSettings) -> Result<Community,
                 .ok_or_else(|| invalid("COMMUNITY_ACCENT", "a colour like #0f766e"))?;
             (shades.light, shades.dark)
         }
-        None => (accent::FALLBACK.light.to_owned(), accent::FALLBACK.dark.to_owned()),
+        None => (
+            accent::FALLBACK.light.to_owned(),
+            accent::FALLBACK.dark.to_owned(),
+        ),
     };
     Ok(Community {
         name: get("COMMUNITY_NAME").unwrap_or_else(|| "The Revenue Council".to_owned()),

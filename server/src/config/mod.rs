@@ -21,7 +21,10 @@ pub const DISCORD_AUTHORIZE: &str = "https://discord.com/oauth2/authorize";
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{name} is missing: {hint}")]
-    Missing { name: &'static str, hint: &'static str },
+    Missing {
+        name: &'static str,
+        hint: &'static str,
+    },
     #[error("{name} cannot be read: {why}")]
     Invalid { name: &'static str, why: String },
     #[error("{0}")]
@@ -81,15 +84,24 @@ pub struct Config {
 impl Config {
     /// Reads the variables through `get`, which answers `None` for one that is not set.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let get = |name: &str| get(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
-        let public_url = parse_url("PUBLIC_URL", &need(
-            &get,
+        let get = |name: &str| {
+            get(name)
+                .map(|v| v.trim().to_owned())
+                .filter(|v| !v.is_empty())
+        };
+        let public_url = parse_url(
             "PUBLIC_URL",
-            "the address people use, such as https://members.example.org",
-        )?)?;
+            &need(
+                &get,
+                "PUBLIC_URL",
+                "the address people use, such as https://members.example.org",
+            )?,
+        )?;
         let stripe = stripe(&get)?;
         let discord = discord(&get)?;
-        let clock_url = get("CLOCK_URL").map(|v| parse_url("CLOCK_URL", &v)).transpose()?;
+        let clock_url = get("CLOCK_URL")
+            .map(|v| parse_url("CLOCK_URL", &v))
+            .transpose()?;
         guards(&public_url, &stripe, &discord, clock_url.as_ref())?;
         let encryption_key = need(
             &get,
@@ -97,7 +109,12 @@ impl Config {
             "32 random bytes in base64; `openssl rand -base64 32` makes one",
         )?;
         let config = Self {
-            site_addr: parse("LEPTOS_SITE_ADDR", get("LEPTOS_SITE_ADDR").as_deref().unwrap_or("127.0.0.1:3000"))?,
+            site_addr: parse(
+                "LEPTOS_SITE_ADDR",
+                get("LEPTOS_SITE_ADDR")
+                    .as_deref()
+                    .unwrap_or("127.0.0.1:3000"),
+            )?,
             database_url: database_url(get("DATABASE_URL"))?,
             encryption_key: encryption_key.into(),
             community: brand::community(&get, &stripe)?,
@@ -150,14 +167,18 @@ fn need(get: &Get, name: &'static str, hint: &'static str) -> Result<String, Con
 }
 
 fn invalid(name: &'static str, why: &str) -> ConfigError {
-    ConfigError::Invalid { name, why: why.to_owned() }
+    ConfigError::Invalid {
+        name,
+        why: why.to_owned(),
+    }
 }
 
 fn parse<T: std::str::FromStr>(name: &'static str, text: &str) -> Result<T, ConfigError>
 where
     T::Err: std::fmt::Display,
 {
-    text.parse().map_err(|error: T::Err| invalid(name, &error.to_string()))
+    text.parse()
+        .map_err(|error: T::Err| invalid(name, &error.to_string()))
 }
 
 fn parse_url(name: &'static str, text: &str) -> Result<Url, ConfigError> {
@@ -179,19 +200,34 @@ fn list(text: Option<String>) -> Vec<String> {
 
 fn database_url(text: Option<String>) -> Result<String, ConfigError> {
     let url = text.unwrap_or_else(|| "sqlite:rollcall.db".to_owned());
-    if ["sqlite:", "postgres://", "postgresql://"].iter().any(|kind| url.starts_with(kind)) {
+    if ["sqlite:", "postgres://", "postgresql://"]
+        .iter()
+        .any(|kind| url.starts_with(kind))
+    {
         Ok(url)
     } else {
-        Err(invalid("DATABASE_URL", "it must start with sqlite: or postgres://"))
+        Err(invalid(
+            "DATABASE_URL",
+            "it must start with sqlite: or postgres://",
+        ))
     }
 }
 
 fn stripe(get: &Get) -> Result<StripeSettings, ConfigError> {
-    let secret_key = need(get, "STRIPE_SECRET_KEY", "Stripe dashboard, Developers, API keys")?;
+    let secret_key = need(
+        get,
+        "STRIPE_SECRET_KEY",
+        "Stripe dashboard, Developers, API keys",
+    )?;
     let live = match secret_key.split('_').collect::<Vec<_>>().as_slice() {
         ["sk" | "rk", "live", ..] => true,
         ["sk" | "rk", "test", ..] => false,
-        _ => return Err(invalid("STRIPE_SECRET_KEY", "it must start with sk_test_, sk_live_, rk_test_ or rk_live_")),
+        _ => {
+            return Err(invalid(
+                "STRIPE_SECRET_KEY",
+                "it must start with sk_test_, sk_live_, rk_test_ or rk_live_",
+            ));
+        }
     };
     let secrets = list(get("STRIPE_WEBHOOK_SECRETS"));
     if secrets.is_empty() {
@@ -201,7 +237,10 @@ fn stripe(get: &Get) -> Result<StripeSettings, ConfigError> {
         });
     }
     Ok(StripeSettings {
-        api_base: parse_url("STRIPE_API_BASE", get("STRIPE_API_BASE").as_deref().unwrap_or(STRIPE_API))?,
+        api_base: parse_url(
+            "STRIPE_API_BASE",
+            get("STRIPE_API_BASE").as_deref().unwrap_or(STRIPE_API),
+        )?,
         secret_key: secret_key.into(),
         webhook_secrets: secrets.into_iter().map(SecretString::from).collect(),
         live,
@@ -217,17 +256,43 @@ fn discord(get: &Get) -> Result<DiscordSettings, ConfigError> {
         }
     };
     Ok(DiscordSettings {
-        api_base: parse_url("DISCORD_API_BASE", get("DISCORD_API_BASE").as_deref().unwrap_or(DISCORD_API))?,
+        api_base: parse_url(
+            "DISCORD_API_BASE",
+            get("DISCORD_API_BASE").as_deref().unwrap_or(DISCORD_API),
+        )?,
         authorize_url: parse_url(
             "DISCORD_AUTHORIZE_URL",
-            get("DISCORD_AUTHORIZE_URL").as_deref().unwrap_or(DISCORD_AUTHORIZE),
+            get("DISCORD_AUTHORIZE_URL")
+                .as_deref()
+                .unwrap_or(DISCORD_AUTHORIZE),
         )?,
-        client_id: snowflake("DISCORD_CLIENT_ID", need(get, "DISCORD_CLIENT_ID", "Discord developer portal, your application, OAuth2")?)?,
-        client_secret: need(get, "DISCORD_CLIENT_SECRET", "Discord developer portal, your application, OAuth2")?.into(),
-        bot_token: need(get, "DISCORD_BOT_TOKEN", "Discord developer portal, your application, Bot")?.into(),
+        client_id: snowflake(
+            "DISCORD_CLIENT_ID",
+            need(
+                get,
+                "DISCORD_CLIENT_ID",
+                "Discord developer portal, your application, OAuth2",
+            )?,
+        )?,
+        client_secret: need(
+            get,
+            "DISCORD_CLIENT_SECRET",
+            "Discord developer portal, your application, OAuth2",
+        )?
+        .into(),
+        bot_token: need(
+            get,
+            "DISCORD_BOT_TOKEN",
+            "Discord developer portal, your application, Bot",
+        )?
+        .into(),
         guild_id: snowflake(
             "DISCORD_GUILD_ID",
-            need(get, "DISCORD_GUILD_ID", "in Discord with developer mode on: right-click the server, Copy Server ID")?,
+            need(
+                get,
+                "DISCORD_GUILD_ID",
+                "in Discord with developer mode on: right-click the server, Copy Server ID",
+            )?,
         )?,
     })
 }
@@ -283,7 +348,11 @@ fn policy(get: &Get) -> Result<Policy, ConfigError> {
 fn origins(get: &Get) -> Result<Vec<String>, ConfigError> {
     list(get("CHECKOUT_ORIGINS"))
         .iter()
-        .map(|text| Ok(parse_url("CHECKOUT_ORIGINS", text)?.origin().ascii_serialization()))
+        .map(|text| {
+            Ok(parse_url("CHECKOUT_ORIGINS", text)?
+                .origin()
+                .ascii_serialization())
+        })
         .collect()
 }
 

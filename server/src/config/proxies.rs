@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn networks_hold_what_they_say() {
-        let networks = parse(&["10.0.0.0/8".into(), "192.168.1.7".into(), "fd00::/8".into()]).unwrap();
+        let networks =
+            parse(&["10.0.0.0/8".into(), "192.168.1.7".into(), "fd00::/8".into()]).unwrap();
         for (addr, held) in [
             ("10.255.0.1", true),
             ("11.0.0.1", false),
@@ -83,6 +84,10 @@ mod tests {
         }
         assert!(parse(&["10.0.0.0/33".into()]).is_err());
         assert!(parse(&["proxy".into()]).is_err());
-        assert!(parse(&["0.0.0.0/0".into()]).unwrap().contain("8.8.8.8".parse().unwrap()));
+        assert!(
+            parse(&["0.0.0.0/0".into()])
+                .unwrap()
+                .contain("8.8.8.8".parse().unwrap())
+        );
     }
 }

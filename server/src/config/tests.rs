@@ -4,7 +4,10 @@ use std::collections::HashMap;
 fn complete() -> HashMap<&'static str, &'static str> {
     HashMap::from([
         ("PUBLIC_URL", "https://members.example.org"),
-        ("ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        (
+            "ENCRYPTION_KEY",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        ),
         ("STRIPE_SECRET_KEY", "sk_test_1"),
         ("STRIPE_WEBHOOK_SECRETS", "whsec_new, whsec_old"),
         ("DISCORD_CLIENT_ID", "11"),
@@ -25,7 +28,10 @@ fn a_complete_environment_starts_with_the_contracts_defaults() {
     assert_eq!(config.policy.grace_days, 7);
     assert_eq!(config.stripe.webhook_secrets.len(), 2);
     assert!(config.https() && !config.stripe.live);
-    assert_eq!(config.own_url("/billing"), "https://members.example.org/billing");
+    assert_eq!(
+        config.own_url("/billing"),
+        "https://members.example.org/billing"
+    );
 }
 
 #[test]
@@ -72,7 +78,10 @@ fn a_live_key_is_refused_in_a_pretend_world() {
         vars.insert("STRIPE_SECRET_KEY", "sk_live_1");
         assert!(read(&vars).is_ok());
         vars.insert(name, value);
-        assert!(matches!(read(&vars), Err(ConfigError::Contradiction(_))), "{name}");
+        assert!(
+            matches!(read(&vars), Err(ConfigError::Contradiction(_))),
+            "{name}"
+        );
     }
 }
 
@@ -81,5 +90,9 @@ fn secrets_do_not_show_in_debug() {
     let mut vars = complete();
     vars.insert("DISCORD_BOT_TOKEN", "very-secret-token");
     let shown = format!("{:?}", read(&vars).unwrap());
-    assert!(!shown.contains("very-secret-token") && !shown.contains("sk_test_1") && !shown.contains("AAAA"));
+    assert!(
+        !shown.contains("very-secret-token")
+            && !shown.contains("sk_test_1")
+            && !shown.contains("AAAA")
+    );
 }

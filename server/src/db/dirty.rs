@@ -41,10 +41,16 @@ impl SubjectKind {
     }
 
     fn from_word(word: &str) -> Result<Self, DbError> {
-        [Self::Payer, Self::User, Self::Customer, Self::Plans, Self::Guild]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or_else(|| DbError::Impossible(format!("dirty.kind {word}")))
+        [
+            Self::Payer,
+            Self::User,
+            Self::Customer,
+            Self::Plans,
+            Self::Guild,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+        .ok_or_else(|| DbError::Impossible(format!("dirty.kind {word}")))
     }
 }
 
@@ -275,12 +281,7 @@ pub enum AfterFailure {
 }
 
 /// Gives the lease back after a failure. `error` is our own words, never an outside text.
-pub async fn fail(
-    db: &Db,
-    lease: &Lease,
-    after: AfterFailure,
-    error: &str,
-) -> Result<(), DbError> {
+pub async fn fail(db: &Db, lease: &Lease, after: AfterFailure, error: &str) -> Result<(), DbError> {
     let (due_at, parked) = match after {
         AfterFailure::RetryAt(at) => (at, 0_i64),
         AfterFailure::Park => (NEVER, 1),
@@ -346,5 +347,9 @@ pub async fn backlog(db: &Db, now: i64) -> Result<(i64, i64), DbError> {
 }
 
 fn one_row(rows: u64) -> Result<(), DbError> {
-    if rows == 1 { Ok(()) } else { Err(DbError::Fenced) }
+    if rows == 1 {
+        Ok(())
+    } else {
+        Err(DbError::Fenced)
+    }
 }

@@ -107,11 +107,7 @@ impl Db {
 
     /// The time leases are measured by: the database's own on PostgreSQL, where several
     /// machines share it; this machine's on SQLite.
-    pub async fn lease_now(
-        &self,
-        conn: &mut AnyConnection,
-        wall_ms: i64,
-    ) -> Result<i64, DbError> {
+    pub async fn lease_now(&self, conn: &mut AnyConnection, wall_ms: i64) -> Result<i64, DbError> {
         match self.kind {
             Kind::Sqlite => Ok(wall_ms),
             Kind::Postgres => Ok(sqlx::query_scalar(

@@ -103,7 +103,10 @@ mod tests {
     fn networks(list: &str) -> Networks {
         let variables = [
             ("PUBLIC_URL", "https://members.example.org"),
-            ("ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+            (
+                "ENCRYPTION_KEY",
+                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            ),
             ("STRIPE_SECRET_KEY", "sk_test_1"),
             ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
             ("DISCORD_CLIENT_ID", "11"),

@@ -28,7 +28,12 @@ pub enum MetadataError {
 
 /// Reads the metadata. `Ok(None)`: the product is none of ours.
 pub fn meaning(metadata: &HashMap<String, String>) -> Result<Option<PlanMeaning>, MetadataError> {
-    let get = |key: &str| metadata.get(key).map(|value| value.trim()).filter(|value| !value.is_empty());
+    let get = |key: &str| {
+        metadata
+            .get(key)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    };
     let audience = match get("rollcall_audience") {
         None if !metadata.contains_key("rollcall_audience") => return Ok(None),
         Some("individual") => Audience::Individual,
@@ -36,7 +41,10 @@ pub fn meaning(metadata: &HashMap<String, String>) -> Result<Option<PlanMeaning>
         _ => return Err(MetadataError::Audience),
     };
     let mut roles: Vec<String> = Vec::new();
-    for role in get("rollcall_roles").ok_or(MetadataError::Roles)?.split(',') {
+    for role in get("rollcall_roles")
+        .ok_or(MetadataError::Roles)?
+        .split(',')
+    {
         let role = role.trim();
         if role.is_empty() || role.len() > 20 || !role.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(MetadataError::Roles);
@@ -69,7 +77,10 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Option<PlanMeaning>, MetadataError> {
-        let metadata = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let metadata = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         meaning(&metadata)
     }
 
@@ -99,13 +110,25 @@ mod tests {
     fn what_cannot_be_read_says_which_key() {
         let ours = ("rollcall_audience", "company");
         for (pairs, error) in [
-            (vec![("rollcall_audience", "everyone")], MetadataError::Audience),
+            (
+                vec![("rollcall_audience", "everyone")],
+                MetadataError::Audience,
+            ),
             (vec![("rollcall_audience", "")], MetadataError::Audience),
             (vec![ours], MetadataError::Roles),
             (vec![ours, ("rollcall_roles", "12,")], MetadataError::Roles),
-            (vec![ours, ("rollcall_roles", "@member")], MetadataError::Roles),
-            (vec![ours, ("rollcall_roles", "1"), ("rollcall_trial_days", "0")], MetadataError::TrialDays),
-            (vec![ours, ("rollcall_roles", "1"), ("rollcall_order", "first")], MetadataError::Order),
+            (
+                vec![ours, ("rollcall_roles", "@member")],
+                MetadataError::Roles,
+            ),
+            (
+                vec![ours, ("rollcall_roles", "1"), ("rollcall_trial_days", "0")],
+                MetadataError::TrialDays,
+            ),
+            (
+                vec![ours, ("rollcall_roles", "1"), ("rollcall_order", "first")],
+                MetadataError::Order,
+            ),
         ] {
             assert_eq!(read(&pairs), Err(error));
         }

@@ -1,8 +1,8 @@
 //! Taking Stripe's catalogue over into our rows, in one transaction.
 
 use super::metadata::{PlanMeaning, meaning};
-use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::db::DbError;
+use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::state::AppState;
 use crate::stripe::StripeError;
 use crate::stripe::objects::{Price, Product};
@@ -63,6 +63,19 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
     take_over_prices(&mut tx, &prices, &seen).await?;
     for plan_id in &changed {
         mark_holders(&mut tx, plan_id, now, &lease.trace).await?;
+    }
+    if !changed.is_empty() {
+        // Can the new roles be granted? The check reads the guild.
+        let guild = crate::roles::GUILD_SUBJECT;
+        dirty::mark(
+            &mut tx,
+            SubjectKind::Guild,
+            guild,
+            now,
+            Class::Event,
+            &lease.trace,
+        )
+        .await?;
     }
     dirty::finish(&mut tx, lease, Some(now + LOOK_AGAIN_MS), now).await?;
     tx.commit().await?;
@@ -206,10 +219,17 @@ async fn take_over_prices(
     prices: &[Price],
     ours: &HashSet<&str>,
 ) -> Result<(), DbError> {
-    sqlx::query("UPDATE prices SET active = 0").execute(&mut *conn).await?;
-    for price in prices.iter().filter(|price| ours.contains(price.product_id())) {
+    sqlx::query("UPDATE prices SET active = 0")
+        .execute(&mut *conn)
+        .await?;
+    for price in prices
+        .iter()
+        .filter(|price| ours.contains(price.product_id()))
+    {
         let period = match price.recurring.as_ref() {
-            Some(recurring) if recurring.interval_count.unwrap_or(1) == 1 => recurring.interval.as_str(),
+            Some(recurring) if recurring.interval_count.unwrap_or(1) == 1 => {
+                recurring.interval.as_str()
+            }
             _ => continue,
         };
         let (Some(amount), "month" | "year") = (price.unit_amount, period) else {
@@ -238,12 +258,11 @@ async fn mark_holders(
     now: i64,
     trace: &str,
 ) -> Result<(), DbError> {
-    let users: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT user_id FROM entitlements WHERE plan_id = $1",
-    )
-    .bind(plan_id)
-    .fetch_all(&mut *conn)
-    .await?;
+    let users: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT user_id FROM entitlements WHERE plan_id = $1")
+            .bind(plan_id)
+            .fetch_all(&mut *conn)
+            .await?;
     for user in users {
         dirty::mark(conn, SubjectKind::User, &user, now, Class::Bulk, trace).await?;
     }

@@ -35,8 +35,16 @@ pub fn calls(wanted: &Wanted, actual: &BTreeSet<String>, ours: &BTreeSet<String>
     Calls {
         add: wanted.roles.difference(actual).cloned().collect(),
         confirmed: wanted.roles.intersection(actual).cloned().collect(),
-        remove: lost.iter().filter(|role| actual.contains(**role)).map(|role| (*role).clone()).collect(),
-        gone: lost.iter().filter(|role| !actual.contains(**role)).map(|role| (*role).clone()).collect(),
+        remove: lost
+            .iter()
+            .filter(|role| actual.contains(**role))
+            .map(|role| (*role).clone())
+            .collect(),
+        gone: lost
+            .iter()
+            .filter(|role| !actual.contains(**role))
+            .map(|role| (*role).clone())
+            .collect(),
     }
 }
 
@@ -59,12 +67,19 @@ mod tests {
     }
 
     fn wanting(roles: &[&str]) -> Wanted {
-        Wanted { roles: set(roles), ..Wanted::default() }
+        Wanted {
+            roles: set(roles),
+            ..Wanted::default()
+        }
     }
 
     #[test]
     fn only_the_difference_is_asked_for() {
-        let asked = calls(&wanting(&["a", "b"]), &set(&["b", "c", "d"]), &set(&["b", "c"]));
+        let asked = calls(
+            &wanting(&["a", "b"]),
+            &set(&["b", "c", "d"]),
+            &set(&["b", "c"]),
+        );
         assert_eq!(asked.add, ["a"]);
         assert_eq!(asked.confirmed, ["b"]);
         assert_eq!(asked.remove, ["c"]);
@@ -73,8 +88,14 @@ mod tests {
 
     #[test]
     fn a_held_role_is_neither_given_nor_taken() {
-        let wanted = Wanted { kept: set(&["a", "b"]), ..Wanted::default() };
-        assert_eq!(calls(&wanted, &set(&["a"]), &set(&["a", "b"])), Calls::default());
+        let wanted = Wanted {
+            kept: set(&["a", "b"]),
+            ..Wanted::default()
+        };
+        assert_eq!(
+            calls(&wanted, &set(&["a"]), &set(&["a", "b"])),
+            Calls::default()
+        );
     }
 
     #[test]
@@ -84,7 +105,11 @@ mod tests {
             ..wanting(&["new", "extra"])
         };
         assert!(waits_for_replacement(&wanted, "old", &set(&["new"])));
-        assert!(!waits_for_replacement(&wanted, "old", &set(&["new", "extra"])));
+        assert!(!waits_for_replacement(
+            &wanted,
+            "old",
+            &set(&["new", "extra"])
+        ));
         assert!(!waits_for_replacement(&wanted, "other", &set(&[])));
     }
 

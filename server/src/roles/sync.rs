@@ -110,7 +110,14 @@ async fn in_the_server(
                 } else {
                     let mut tx = state.db.begin().await?;
                     let now = state.clock.policy_ms();
-                    incidents::open(&mut tx, "join refused", &person.user_id, &error.advice(), now).await?;
+                    incidents::open(
+                        &mut tx,
+                        "join refused",
+                        &person.user_id,
+                        &error.advice(),
+                        now,
+                    )
+                    .await?;
                     tx.commit().await?;
                 }
             }
@@ -213,7 +220,11 @@ impl Round<'_> {
     ) -> Result<(), RolesError> {
         for role in &asked.confirmed {
             // There before we ever asked: not ours to take one day.
-            let state = if ours.contains(role) { GrantState::Granted } else { GrantState::Present };
+            let state = if ours.contains(role) {
+                GrantState::Granted
+            } else {
+                GrantState::Present
+            };
             self.answered(role, state, None, None).await?;
             self.confirmed.insert(role.clone());
         }
@@ -241,12 +252,20 @@ impl Round<'_> {
         }
         let dangers = known.map(|known| known.dangers()).unwrap_or_default();
         if !dangers.is_empty() {
-            let detail = format!("the role carries {} and waits for the operator's yes", dangers.join(", "));
+            let detail = format!(
+                "the role carries {} and waits for the operator's yes",
+                dangers.join(", ")
+            );
             tracing::error!(role, detail, "a role is not granted");
             return self.refused(role, None, &detail).await;
         }
         self.intend(role, GrantState::Wanted).await?;
-        match self.state.discord.add_role(&self.person.discord_id, role, self.reason()).await {
+        match self
+            .state
+            .discord
+            .add_role(&self.person.discord_id, role, self.reason())
+            .await
+        {
             Ok(()) => {
                 self.answered(role, GrantState::Granted, None, None).await?;
                 self.close_incident(role).await?;
@@ -263,14 +282,25 @@ impl Round<'_> {
 
     async fn remove(&mut self, role: &str) -> Result<(), RolesError> {
         self.intend(role, GrantState::Revoking).await?;
-        match self.state.discord.remove_role(&self.person.discord_id, role, self.reason()).await {
+        match self
+            .state
+            .discord
+            .remove_role(&self.person.discord_id, role, self.reason())
+            .await
+        {
             Ok(()) | Err(DiscordError::UnknownRole) => {
                 self.answered(role, GrantState::Gone, None, None).await?;
                 self.close_incident(role).await
             }
             Err(error) if error.class() == FailureClass::NeedsPerson => {
                 tracing::error!(role, error = %error, "Discord refused to take a role away");
-                self.answered(role, GrantState::Revoking, error.code(), Some(&error.advice())).await?;
+                self.answered(
+                    role,
+                    GrantState::Revoking,
+                    error.code(),
+                    Some(&error.advice()),
+                )
+                .await?;
                 self.open_incident(role, &error.advice()).await
             }
             Err(error) => self.passing(error),
@@ -296,7 +326,8 @@ impl Round<'_> {
     }
 
     async fn refused(&self, role: &str, code: Option<i64>, detail: &str) -> Result<(), RolesError> {
-        self.answered(role, GrantState::Refused, code, Some(detail)).await?;
+        self.answered(role, GrantState::Refused, code, Some(detail))
+            .await?;
         self.open_incident(role, detail).await
     }
 

@@ -58,7 +58,10 @@ pub fn asked(request: &Request) -> Option<Request> {
 /// The file a request names, if there is one: the brotli form made at build time where it is
 /// accepted.
 pub async fn serve(state: &AppState, asked: Request) -> Option<Response> {
-    let lasting = asked.uri().query().is_some_and(|query| query.starts_with("v="));
+    let lasting = asked
+        .uri()
+        .query()
+        .is_some_and(|query| query.starts_with("v="));
     let found = ServeDir::new(&*state.leptos.site_root)
         .append_index_html_on_directories(false)
         .precompressed_br()

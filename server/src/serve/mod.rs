@@ -46,14 +46,20 @@ pub async fn services(config: Config) -> Result<(AppState, Arc<SystemClock>), Se
     let clock = Arc::new(SystemClock::default());
     if let Some(url) = &config.clock_url {
         // Before anything is timed: a sandbox may be months ahead.
-        sync::read_policy_clock(&clock, &reqwest::Client::new(), url).await.ok();
+        sync::read_policy_clock(&clock, &reqwest::Client::new(), url)
+            .await
+            .ok();
     }
     let state = build(config, clock.clone(), Rng::from_os()).await?;
     Ok((state, clock))
 }
 
 /// Makes the services from a configuration with the given clock and chance.
-pub async fn build(config: Config, clock: Arc<dyn Clock>, rng: Rng) -> Result<AppState, ServeError> {
+pub async fn build(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    rng: Rng,
+) -> Result<AppState, ServeError> {
     let db = Db::connect(&config.database_url).await?;
     let stripe_http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -106,7 +112,11 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     pins::check_configuration(&state).await?;
     let mut background = JoinSet::new();
     if let Some(url) = state.config.clock_url.clone() {
-        background.spawn(sync::follow_policy_clock(clock, reqwest::Client::new(), url));
+        background.spawn(sync::follow_policy_clock(
+            clock,
+            reqwest::Client::new(),
+            url,
+        ));
     }
     if state.db.kind() == Kind::Sqlite {
         dirty::free_all_leases(&state.db).await?;

@@ -5,6 +5,9 @@ use super::objects::{
 };
 use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
 use crate::rng::Rng;
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
@@ -16,9 +19,6 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::customer::{CreateCustomer, RetrieveCustomer};
 use stripe_product::price::ListPrice;
 use stripe_product::product::ListProduct;
-use async_trait::async_trait;
-use serde::de::DeserializeOwned;
-use std::collections::HashMap;
 
 const PAGE: i64 = 100;
 
@@ -52,7 +52,10 @@ impl StripeClient {
         }
     }
 
-    async fn found<T: DeserializeOwned>(&self, request: &RequestBuilder) -> Result<Option<T>, StripeError> {
+    async fn found<T: DeserializeOwned>(
+        &self,
+        request: &RequestBuilder,
+    ) -> Result<Option<T>, StripeError> {
         match self.transport.send(request, None).await {
             Ok(object) => Ok(Some(object)),
             Err(StripeError::Missing) => Ok(None),
@@ -78,7 +81,10 @@ impl StripeApi for StripeClient {
 
     async fn create_customer(&self, new: &NewCustomer, key: &str) -> Result<Customer, StripeError> {
         let mut metadata = ours(&new.payer_id);
-        metadata.insert("rollcall_discord_user".to_owned(), new.discord_user_id.clone());
+        metadata.insert(
+            "rollcall_discord_user".to_owned(),
+            new.discord_user_id.clone(),
+        );
         let mut request = CreateCustomer::new().name(&new.name).metadata(metadata);
         if let Some(email) = &new.email {
             request = request.email(email);
@@ -94,7 +100,10 @@ impl StripeApi for StripeClient {
                     .customer(customer_id)
                     .status(ListSubscriptionStatus::All)
                     .limit(PAGE)
-                    .expand(["data.default_payment_method".to_owned(), "data.latest_invoice".to_owned()]);
+                    .expand([
+                        "data.default_payment_method".to_owned(),
+                        "data.latest_invoice".to_owned(),
+                    ]);
                 match after {
                     Some(id) => request.starting_after(id).build(),
                     None => request.build(),
@@ -121,8 +130,15 @@ impl StripeApi for StripeClient {
         .await
     }
 
-    async fn recent_invoices(&self, customer_id: &str, limit: u8) -> Result<Vec<Invoice>, StripeError> {
-        let request = ListInvoice::new().customer(customer_id).limit(i64::from(limit)).build();
+    async fn recent_invoices(
+        &self,
+        customer_id: &str,
+        limit: u8,
+    ) -> Result<Vec<Invoice>, StripeError> {
+        let request = ListInvoice::new()
+            .customer(customer_id)
+            .limit(i64::from(limit))
+            .build();
         let page: Page<Invoice> = self.transport.send(&request, None).await?;
         Ok(page.data)
     }
@@ -152,7 +168,11 @@ impl StripeApi for StripeClient {
         .await
     }
 
-    async fn create_checkout(&self, new: &NewCheckout, key: &str) -> Result<CheckoutSession, StripeError> {
+    async fn create_checkout(
+        &self,
+        new: &NewCheckout,
+        key: &str,
+    ) -> Result<CheckoutSession, StripeError> {
         let mut item = CreateCheckoutSessionLineItems::new();
         item.price = Some(new.price_id.clone());
         item.quantity = Some(1);
@@ -173,7 +193,8 @@ impl StripeApi for StripeClient {
     }
 
     async fn checkout(&self, session_id: &str) -> Result<Option<CheckoutSession>, StripeError> {
-        self.found(&RetrieveCheckoutSession::new(session_id).build()).await
+        self.found(&RetrieveCheckoutSession::new(session_id).build())
+            .await
     }
 
     async fn expire_checkout(&self, session_id: &str) -> Result<(), StripeError> {

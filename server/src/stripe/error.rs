@@ -85,7 +85,9 @@ impl StripeError {
         let code = inner.code.unwrap_or_default();
         match status {
             401 => Self::KeyRefused,
-            403 => Self::KeyLacksRight { path: path.to_owned() },
+            403 => Self::KeyLacksRight {
+                path: path.to_owned(),
+            },
             404 => Self::Missing,
             409 => Self::Locked,
             429 if code == "lock_timeout" => Self::Locked,
@@ -110,12 +112,32 @@ mod tests {
     fn answers_fall_into_their_classes() {
         use FailureClass::{Absent, NeedsPerson, Retry};
         for (status, body, class) in [
-            (401, r#"{"error":{"type":"invalid_request_error"}}"#, NeedsPerson),
-            (403, r#"{"error":{"type":"invalid_request_error"}}"#, NeedsPerson),
+            (
+                401,
+                r#"{"error":{"type":"invalid_request_error"}}"#,
+                NeedsPerson,
+            ),
+            (
+                403,
+                r#"{"error":{"type":"invalid_request_error"}}"#,
+                NeedsPerson,
+            ),
             (404, r#"{"error":{"code":"resource_missing"}}"#, Absent),
-            (400, r#"{"error":{"code":"resource_missing","param":"customer"}}"#, Absent),
-            (400, r#"{"error":{"type":"idempotency_error"}}"#, NeedsPerson),
-            (402, r#"{"error":{"type":"card_error","code":"card_declined"}}"#, NeedsPerson),
+            (
+                400,
+                r#"{"error":{"code":"resource_missing","param":"customer"}}"#,
+                Absent,
+            ),
+            (
+                400,
+                r#"{"error":{"type":"idempotency_error"}}"#,
+                NeedsPerson,
+            ),
+            (
+                402,
+                r#"{"error":{"type":"card_error","code":"card_declined"}}"#,
+                NeedsPerson,
+            ),
             (409, "", Retry),
             (429, r#"{"error":{"code":"lock_timeout"}}"#, Retry),
             (429, r#"{"error":{"code":"rate_limit"}}"#, Retry),

@@ -11,9 +11,7 @@ pub use error::{FailureClass, StripeError};
 pub use transport::{StripeConfig, Transport};
 
 use async_trait::async_trait;
-use objects::{
-    Account, CheckoutSession, Customer, Invoice, Price, Product, Subscription,
-};
+use objects::{Account, CheckoutSession, Customer, Invoice, Price, Product, Subscription};
 
 /// The version every request and our webhook endpoint name.
 pub const API_VERSION: &str = "2026-09-30.endive";
@@ -55,12 +53,20 @@ pub trait StripeApi: Send + Sync {
     /// A customer's open invoices, every page.
     async fn open_invoices(&self, customer_id: &str) -> Result<Vec<Invoice>, StripeError>;
     /// A customer's newest invoices.
-    async fn recent_invoices(&self, customer_id: &str, limit: u8) -> Result<Vec<Invoice>, StripeError>;
+    async fn recent_invoices(
+        &self,
+        customer_id: &str,
+        limit: u8,
+    ) -> Result<Vec<Invoice>, StripeError>;
     /// Every product, active or not.
     async fn products(&self) -> Result<Vec<Product>, StripeError>;
     /// Every active price.
     async fn prices(&self) -> Result<Vec<Price>, StripeError>;
-    async fn create_checkout(&self, new: &NewCheckout, key: &str) -> Result<CheckoutSession, StripeError>;
+    async fn create_checkout(
+        &self,
+        new: &NewCheckout,
+        key: &str,
+    ) -> Result<CheckoutSession, StripeError>;
     /// `None`: Stripe does not know the id.
     async fn checkout(&self, session_id: &str) -> Result<Option<CheckoutSession>, StripeError>;
     /// Ends an open session. One that is complete or expired already is an error of class

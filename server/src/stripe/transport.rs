@@ -2,11 +2,11 @@
 
 use super::{API_VERSION, StripeError};
 use crate::rng::Rng;
-use stripe_client_core::{RequestBuilder, StripeMethod};
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
+use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
@@ -55,7 +55,12 @@ impl Transport {
     ) -> Result<T, StripeError> {
         let body = self.answered(request, key).await?;
         serde_json::from_slice(&body).map_err(|error| StripeError::Unreadable {
-            what: format!("{} at line {} column {}", request.path, error.line(), error.column()),
+            what: format!(
+                "{} at line {} column {}",
+                request.path,
+                error.line(),
+                error.column()
+            ),
         })
     }
 

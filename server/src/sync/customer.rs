@@ -35,13 +35,20 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
                 .fetch_optional(&mut *tx)
                 .await?;
         if let Some(user) = user {
-            payer_id =
-                Some(payers::of_user(&mut tx, &state.rng, &user, now, &lease.trace).await?);
+            payer_id = Some(payers::of_user(&mut tx, &state.rng, &user, now, &lease.trace).await?);
         }
     }
     if let Some(payer_id) = &payer_id {
         payers::link(&mut tx, &lease.id, payer_id, now).await?;
-        dirty::mark(&mut tx, SubjectKind::Payer, payer_id, now, lease.class, &lease.trace).await?;
+        dirty::mark(
+            &mut tx,
+            SubjectKind::Payer,
+            payer_id,
+            now,
+            lease.class,
+            &lease.trace,
+        )
+        .await?;
         tracing::info!(customer = %lease.id, payer = %payer_id, trace = %lease.trace, "a customer was linked to its payer");
     } else {
         tracing::info!(customer = %lease.id, trace = %lease.trace, "a customer is not ours");

@@ -29,7 +29,7 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
         let mut conn = state.db.reader().acquire().await?;
         payers::customers(&mut conn, &lease.id).await?
     };
-    let truth = truth::read(state, &customers).await?;
+    let truth = truth::read(state, lease, &customers).await?;
     let marked = write::payer(state, lease, &truth).await?;
     state.released.notify_waiters();
     if marked {

@@ -36,18 +36,21 @@ pub async fn find_of_user(
     conn: &mut AnyConnection,
     user_id: &str,
 ) -> Result<Option<String>, DbError> {
-    Ok(sqlx::query_scalar("SELECT id FROM payers WHERE user_id = $1")
-        .bind(user_id)
-        .fetch_optional(conn)
-        .await?)
+    Ok(
+        sqlx::query_scalar("SELECT id FROM payers WHERE user_id = $1")
+            .bind(user_id)
+            .fetch_optional(conn)
+            .await?,
+    )
 }
 
 /// The user behind a payer; a company has none.
 pub async fn user_of(conn: &mut AnyConnection, payer_id: &str) -> Result<Option<String>, DbError> {
-    let row: Option<Option<String>> = sqlx::query_scalar("SELECT user_id FROM payers WHERE id = $1")
-        .bind(payer_id)
-        .fetch_optional(conn)
-        .await?;
+    let row: Option<Option<String>> =
+        sqlx::query_scalar("SELECT user_id FROM payers WHERE id = $1")
+            .bind(payer_id)
+            .fetch_optional(conn)
+            .await?;
     Ok(row.flatten())
 }
 
@@ -56,10 +59,12 @@ pub async fn of_customer(
     conn: &mut AnyConnection,
     customer_id: &str,
 ) -> Result<Option<String>, DbError> {
-    Ok(sqlx::query_scalar("SELECT payer_id FROM customers WHERE id = $1")
-        .bind(customer_id)
-        .fetch_optional(conn)
-        .await?)
+    Ok(
+        sqlx::query_scalar("SELECT payer_id FROM customers WHERE id = $1")
+            .bind(customer_id)
+            .fetch_optional(conn)
+            .await?,
+    )
 }
 
 /// Customers of a payer, oldest first, with whether Stripe has deleted them.
@@ -73,7 +78,10 @@ pub async fn customers(
     .bind(payer_id)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().map(|(id, deleted)| (id, deleted != 0)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, deleted)| (id, deleted != 0))
+        .collect())
 }
 
 /// Links a customer to a payer; a customer never moves to another payer by itself.

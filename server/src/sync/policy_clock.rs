@@ -23,7 +23,11 @@ pub async fn follow(clock: Arc<SystemClock>, http: reqwest::Client, url: Url) {
 }
 
 /// One reading.
-pub async fn once(clock: &SystemClock, http: &reqwest::Client, url: &Url) -> Result<(), reqwest::Error> {
+pub async fn once(
+    clock: &SystemClock,
+    http: &reqwest::Client,
+    url: &Url,
+) -> Result<(), reqwest::Error> {
     let reading: Reading = http
         .get(url.clone())
         .timeout(Duration::from_secs(2))

@@ -1,5 +1,7 @@
 //! What Stripe says of one payer, read completely before anything is written.
 
+use super::SyncError;
+use crate::db::dirty::{self, Lease};
 use crate::state::AppState;
 use crate::stripe::StripeError;
 use crate::stripe::objects::{CardDetails, Invoice, PaymentMethod, Subscription};
@@ -34,15 +36,23 @@ fn ms(seconds: i64) -> i64 {
 }
 
 /// Reads every linked customer. Nothing is decided on a half-read truth: the first failure ends it.
-pub async fn read(state: &AppState, customers: &[(String, bool)]) -> Result<Truth, StripeError> {
+pub async fn read(
+    state: &AppState,
+    lease: &Lease,
+    customers: &[(String, bool)],
+) -> Result<Truth, SyncError> {
     let mut truth = Truth {
         subscriptions: Vec::new(),
         gone_customers: Vec::new(),
         card: None,
     };
-    for (customer_id, deleted) in customers {
+    for (nth, (customer_id, deleted)) in customers.iter().enumerate() {
         if *deleted {
             continue;
+        }
+        if nth > 0 {
+            // The lease has to outlive the reading of them all.
+            dirty::renew(&state.db, lease, state.clock.wall_ms()).await?;
         }
         let subscriptions = match state.stripe.subscriptions(customer_id).await {
             Ok(subscriptions) => subscriptions,
@@ -50,7 +60,7 @@ pub async fn read(state: &AppState, customers: &[(String, bool)]) -> Result<Trut
                 truth.gone_customers.push(customer_id.clone());
                 continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         if subscriptions.is_empty() && is_gone(state, customer_id).await? {
             truth.gone_customers.push(customer_id.clone());
@@ -68,7 +78,9 @@ pub async fn read(state: &AppState, customers: &[(String, bool)]) -> Result<Trut
             if truth.card.is_none() || !Status::from_stripe(&subscription.status).is_final() {
                 truth.card = card(&subscription).or(truth.card);
             }
-            truth.subscriptions.push(convert(customer_id, &subscription, &open));
+            truth
+                .subscriptions
+                .push(convert(customer_id, &subscription, &open));
         }
     }
     Ok(truth)

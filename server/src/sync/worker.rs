@@ -68,14 +68,22 @@ async fn handle(state: &AppState, lease: Lease) {
     let span = tracing::info_span!("sync", kind = lease.kind.as_str(), subject = %lease.id, trace = %lease.trace);
     async {
         let outcome = match lease.kind {
-            SubjectKind::Payer => sync_payer(state, &lease).await.map_err(|e| of_sync(state, &lease, e)),
-            SubjectKind::Customer => sync_customer(state, &lease).await.map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Payer => sync_payer(state, &lease)
+                .await
+                .map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Customer => sync_customer(state, &lease)
+                .await
+                .map_err(|e| of_sync(state, &lease, e)),
             SubjectKind::Plans => sync_plans(state, &lease).await.map_err(|e| match e {
                 PlansSyncError::Stripe(e) => of_stripe(state, &lease, &e),
                 PlansSyncError::Db(e) => of_db(state, &lease, &e),
             }),
-            SubjectKind::User => roles::sync_user(state, &lease).await.map_err(|e| of_roles(state, &lease, e)),
-            SubjectKind::Guild => roles::sync_guild(state, &lease).await.map_err(|e| of_roles(state, &lease, e)),
+            SubjectKind::User => roles::sync_user(state, &lease)
+                .await
+                .map_err(|e| of_roles(state, &lease, e)),
+            SubjectKind::Guild => roles::sync_guild(state, &lease)
+                .await
+                .map_err(|e| of_roles(state, &lease, e)),
         };
         state.metrics.synced(lease.kind, outcome.is_ok());
         if let Err(failed) = outcome {
@@ -101,7 +109,9 @@ async fn give_back(state: &AppState, lease: &Lease, failed: Failed) {
     }
     match dirty::fail(&state.db, lease, failed.after, &failed.error).await {
         Ok(()) | Err(DbError::Fenced) => {}
-        Err(error) => tracing::error!(error = %error, "a lease could not be given back; it runs out by itself"),
+        Err(error) => {
+            tracing::error!(error = %error, "a lease could not be given back; it runs out by itself")
+        }
     }
 }
 
@@ -140,7 +150,9 @@ fn of_db(state: &AppState, lease: &Lease, error: &DbError) -> Failed {
 fn of_stripe(state: &AppState, lease: &Lease, error: &StripeError) -> Failed {
     match error.class() {
         stripe::FailureClass::Retry => again(state, lease, None, &error.to_string()),
-        stripe::FailureClass::Absent | stripe::FailureClass::NeedsPerson => parked(&error.to_string()),
+        stripe::FailureClass::Absent | stripe::FailureClass::NeedsPerson => {
+            parked(&error.to_string())
+        }
     }
 }
 

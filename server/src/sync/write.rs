@@ -46,7 +46,11 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
     let mut changed = false;
     for read in &truth.subscriptions {
         subscription(&mut tx, &lease.id, read, now).await?;
-        let decided = access(&Facts::Subscription(read.facts.clone()), &state.config.policy, now);
+        let decided = access(
+            &Facts::Subscription(read.facts.clone()),
+            &state.config.policy,
+            now,
+        );
         next = sooner(next, look_again(state, decided, now));
         if let Some(user) = &user {
             changed |= entitle(&mut tx, user, read, decided, lease, now).await?;
@@ -56,7 +60,15 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
     if let Some(user) = &user {
         changed |= deny_missing(&mut tx, user, truth, lease, now).await?;
         if changed {
-            dirty::mark(&mut tx, SubjectKind::User, user, now, lease.class, &lease.trace).await?;
+            dirty::mark(
+                &mut tx,
+                SubjectKind::User,
+                user,
+                now,
+                lease.class,
+                &lease.trace,
+            )
+            .await?;
         }
     }
     card(state, &mut tx, lease, truth, now).await?;
@@ -313,7 +325,11 @@ async fn card(
                 "exp_month": card.exp_month, "exp_year": card.exp_year,
             });
             let place = format!("payers/{}/card", lease.id);
-            Some(state.seal.seal(&place, &SecretString::from(plain.to_string()))?)
+            Some(
+                state
+                    .seal
+                    .seal(&place, &SecretString::from(plain.to_string()))?,
+            )
         }
     };
     sqlx::query("UPDATE payers SET card_sealed = $1, read_at = $2 WHERE id = $3")

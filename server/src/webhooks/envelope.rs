@@ -68,16 +68,19 @@ enum CustomerField {
 fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'.')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'.')
 }
 
 impl Envelope {
     /// Reads a verified body. Types we do not know are events too.
     pub fn parse(body: &[u8]) -> Result<Self, EnvelopeError> {
-        let event: Event = serde_json::from_slice(body).map_err(|error| EnvelopeError::NotAnEvent {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let event: Event =
+            serde_json::from_slice(body).map_err(|error| EnvelopeError::NotAnEvent {
+                line: error.line(),
+                column: error.column(),
+            })?;
         let object = event.data.object;
         let customer_id = match (object.object.as_deref(), object.customer) {
             (Some("customer"), _) => object.id.clone(),
@@ -110,9 +113,15 @@ impl Envelope {
         if family("product.") || family("price.") {
             return Some(Subject::Plans);
         }
-        let ours = ["checkout.session.", "customer.", "invoice.", "charge.", "payment_method."]
-            .into_iter()
-            .any(family);
+        let ours = [
+            "checkout.session.",
+            "customer.",
+            "invoice.",
+            "charge.",
+            "payment_method.",
+        ]
+        .into_iter()
+        .any(family);
         match &self.customer_id {
             Some(customer) if ours => Some(Subject::Customer(customer.clone())),
             _ => None,
@@ -136,17 +145,39 @@ mod tests {
     use super::*;
 
     fn event(r#type: &str, object: &str) -> String {
-        format!(r#"{{"id":"evt_1","object":"event","type":"{type}","created":1,"livemode":false,"data":{{"object":{object}}}}}"#)
+        format!(
+            r#"{{"id":"evt_1","object":"event","type":"{type}","created":1,"livemode":false,"data":{{"object":{object}}}}}"#
+        )
     }
 
     #[test]
     fn the_customer_is_found_wherever_it_stands() {
         for (kind, object, customer) in [
-            ("customer.subscription.updated", r#"{"id":"sub_1","object":"subscription","customer":"cus_1"}"#, Some("cus_1")),
-            ("checkout.session.completed", r#"{"id":"cs_1","object":"checkout.session","customer":{"id":"cus_2","object":"customer"}}"#, Some("cus_2")),
-            ("customer.deleted", r#"{"id":"cus_3","object":"customer"}"#, Some("cus_3")),
-            ("invoice.paid", r#"{"id":"in_1","object":"invoice","customer":null}"#, None),
-            ("charge.dispute.created", r#"{"id":"dp_1","object":"dispute","charge":"ch_1"}"#, None),
+            (
+                "customer.subscription.updated",
+                r#"{"id":"sub_1","object":"subscription","customer":"cus_1"}"#,
+                Some("cus_1"),
+            ),
+            (
+                "checkout.session.completed",
+                r#"{"id":"cs_1","object":"checkout.session","customer":{"id":"cus_2","object":"customer"}}"#,
+                Some("cus_2"),
+            ),
+            (
+                "customer.deleted",
+                r#"{"id":"cus_3","object":"customer"}"#,
+                Some("cus_3"),
+            ),
+            (
+                "invoice.paid",
+                r#"{"id":"in_1","object":"invoice","customer":null}"#,
+                None,
+            ),
+            (
+                "charge.dispute.created",
+                r#"{"id":"dp_1","object":"dispute","charge":"ch_1"}"#,
+                None,
+            ),
             ("account.updated", r#"{"id":"acct_1","customer":7}"#, None),
         ] {
             let envelope = Envelope::parse(event(kind, object).as_bytes()).unwrap();
@@ -157,10 +188,15 @@ mod tests {
     #[test]
     fn types_lead_to_their_subject_or_are_not_for_us() {
         let subject = |kind: &str| {
-            Envelope::parse(event(kind, r#"{"id":"x_1","customer":"cus_1"}"#).as_bytes()).unwrap().subject()
+            Envelope::parse(event(kind, r#"{"id":"x_1","customer":"cus_1"}"#).as_bytes())
+                .unwrap()
+                .subject()
         };
         assert_eq!(subject("price.updated"), Some(Subject::Plans));
-        assert_eq!(subject("invoice.paid"), Some(Subject::Customer("cus_1".into())));
+        assert_eq!(
+            subject("invoice.paid"),
+            Some(Subject::Customer("cus_1".into()))
+        );
         assert_eq!(subject("terminal.reader.action_failed"), None);
         assert_eq!(subject("something.new"), None);
     }
@@ -168,11 +204,23 @@ mod tests {
     #[test]
     fn what_is_not_an_event_is_refused_without_a_panic() {
         let deep = "[".repeat(200_000);
-        let nested = event("invoice.paid", &format!("{{\"id\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000)));
+        let nested = event(
+            "invoice.paid",
+            &format!("{{\"id\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000)),
+        );
         let whole = event("invoice.paid", r#"{"id":"in_1"}"#);
         let truncated = &whole.as_bytes()[..whole.len() - 3];
         let strange = event("invoice.paid", r#"{"id":"in_1\n"}"#);
-        for body in [b"".as_slice(), b"null", b"{}", b"\xff\xfe", deep.as_bytes(), nested.as_bytes(), truncated, strange.as_bytes()] {
+        for body in [
+            b"".as_slice(),
+            b"null",
+            b"{}",
+            b"\xff\xfe",
+            deep.as_bytes(),
+            nested.as_bytes(),
+            truncated,
+            strange.as_bytes(),
+        ] {
             assert!(Envelope::parse(body).is_err());
         }
     }

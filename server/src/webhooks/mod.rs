@@ -30,7 +30,9 @@ pub async fn stripe(
         Ok(_) => return StatusCode::PAYLOAD_TOO_LARGE,
         Err(rejection) => return rejection.status(),
     };
-    let header = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
+    let header = headers
+        .get("stripe-signature")
+        .and_then(|value| value.to_str().ok());
     let now_s = state.clock.wall_ms() / 1000;
     if let Err(error) = verify(header, &body, &state.config.stripe.webhook_secrets, now_s) {
         tracing::warn!(error = %error, "a webhook was refused");

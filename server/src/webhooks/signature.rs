@@ -62,8 +62,7 @@ pub fn verify(
 }
 
 fn sign(secret: &[u8], time: &str, body: &[u8]) -> Result<String, SignatureError> {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret).map_err(|_| SignatureError::Malformed)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| SignatureError::Malformed)?;
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
@@ -104,8 +103,13 @@ mod tests {
     #[test]
     fn either_secret_signs_and_either_signature_counts() {
         assert_eq!(check(Some(&header("whsec_new", NOW, BODY)), BODY), Ok(()));
-        assert_eq!(check(Some(&header("whsec_old", NOW - 300, BODY)), BODY), Ok(()));
-        let two = header("whsec_other", NOW, BODY) + "," + header("whsec_old", NOW, BODY).split_once(',').unwrap().1;
+        assert_eq!(
+            check(Some(&header("whsec_old", NOW - 300, BODY)), BODY),
+            Ok(())
+        );
+        let two = header("whsec_other", NOW, BODY)
+            + ","
+            + header("whsec_old", NOW, BODY).split_once(',').unwrap().1;
         assert_eq!(check(Some(&two), BODY), Ok(()));
         let with_v0 = header("whsec_new", NOW, BODY) + ",v0=abc";
         assert_eq!(check(Some(&with_v0), BODY), Ok(()));
@@ -117,10 +121,27 @@ mod tests {
         let good = header("whsec_new", NOW, BODY);
         assert_eq!(check(None, BODY), Err(Missing));
         assert_eq!(check(Some(&good), b"{}"), Err(Wrong));
-        assert_eq!(check(Some(&header("whsec_evil", NOW, BODY)), BODY), Err(Wrong));
-        assert_eq!(check(Some(&header("whsec_new", NOW - 301, BODY)), BODY), Err(Stale));
-        assert_eq!(check(Some(&header("whsec_new", NOW + 301, BODY)), BODY), Err(Stale));
-        for bad in ["", "t", "t=,v1=", "t=soon,v1=00", "v1=00", &format!("t={NOW}"), "t=1;v1=2"] {
+        assert_eq!(
+            check(Some(&header("whsec_evil", NOW, BODY)), BODY),
+            Err(Wrong)
+        );
+        assert_eq!(
+            check(Some(&header("whsec_new", NOW - 301, BODY)), BODY),
+            Err(Stale)
+        );
+        assert_eq!(
+            check(Some(&header("whsec_new", NOW + 301, BODY)), BODY),
+            Err(Stale)
+        );
+        for bad in [
+            "",
+            "t",
+            "t=,v1=",
+            "t=soon,v1=00",
+            "v1=00",
+            &format!("t={NOW}"),
+            "t=1;v1=2",
+        ] {
             assert_eq!(check(Some(bad), BODY), Err(Malformed), "{bad}");
         }
         // A time moved after signing.

@@ -11,7 +11,10 @@ use server::billing::Billing;
 async fn a_member_sees_state_price_card_invoices_and_why(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Patron").await;
-    let seen = Billing(world.state.clone()).dashboard(&ada.user_id).await.unwrap();
+    let seen = Billing(world.state.clone())
+        .dashboard(&ada.user_id)
+        .await
+        .unwrap();
     assert_eq!(seen.standing, Standing::Active);
     let membership = seen.membership.unwrap();
     assert_eq!(membership.plan_name, "Patron");
@@ -30,11 +33,12 @@ async fn a_member_sees_state_price_card_invoices_and_why(world: &World) {
         assert!(page.contains(text), "{text}");
     }
     // Card and invoices are in no row in clear.
-    let sealed: (String, String) = sqlx::query_as("SELECT card_sealed, invoices_sealed FROM payers WHERE user_id = $1")
-        .bind(&ada.user_id)
-        .fetch_one(world.state.db.reader())
-        .await
-        .unwrap();
+    let sealed: (String, String) =
+        sqlx::query_as("SELECT card_sealed, invoices_sealed FROM payers WHERE user_id = $1")
+            .bind(&ada.user_id)
+            .fetch_one(world.state.db.reader())
+            .await
+            .unwrap();
     assert!(!sealed.0.contains("4242") && !sealed.1.contains("http"));
 }
 on_both!(a_member_sees_state_price_card_invoices_and_why);
@@ -42,7 +46,15 @@ on_both!(a_member_sees_state_price_card_invoices_and_why);
 async fn the_page_stands_when_stripe_does_not_answer(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Member").await;
-    world.sandbox.with(|w| w.faults.add(FaultRule::always(Target::Stripe, Fault::Answer { status: 500, effect: false })));
+    world.sandbox.with(|w| {
+        w.faults.add(FaultRule::always(
+            Target::Stripe,
+            Fault::Answer {
+                status: 500,
+                effect: false,
+            },
+        ))
+    });
     let page = ada.page("/billing").await;
     assert!(page.contains("Member"));
     let portal = ada.browser.post_form("/api/open_portal", &[]).await;
@@ -50,7 +62,12 @@ async fn the_page_stands_when_stripe_does_not_answer(world: &World) {
     assert!(to.contains("problem=portal-unreachable"), "{to}");
     world.sandbox.with(|w| w.faults.clear());
     let portal = ada.browser.post_form("/api/open_portal", &[]).await;
-    assert!(portal.headers()["location"].to_str().unwrap().contains("/portal/"));
+    assert!(
+        portal.headers()["location"]
+            .to_str()
+            .unwrap()
+            .contains("/portal/")
+    );
 }
 on_both!(the_page_stands_when_stripe_does_not_answer);
 
@@ -63,15 +80,31 @@ async fn the_page_is_ones_own_and_not_stored(world: &World) {
     let answer = ada.browser.get("/billing").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["cache-control"], "no-store");
-    let policy = answer.headers()["content-security-policy"].to_str().unwrap();
-    assert!(policy.contains("'nonce-") && !policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"));
+    let policy = answer.headers()["content-security-policy"]
+        .to_str()
+        .unwrap();
+    assert!(
+        policy.contains("'nonce-")
+            && !policy.contains("unsafe-inline")
+            && !policy.contains("'unsafe-eval'")
+    );
     let portal = grace.browser.post_form("/api/open_portal", &[]).await;
-    assert!(portal.headers()["location"].to_str().unwrap().contains("problem=no-customer"));
+    assert!(
+        portal.headers()["location"]
+            .to_str()
+            .unwrap()
+            .contains("problem=no-customer")
+    );
 }
 on_both!(the_page_is_ones_own_and_not_stored);
 
 async fn health_readiness_and_figures(world: &World) {
-    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200), ("/no/such/page", 404)] {
+    for (path, status) in [
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/metrics", 200),
+        ("/no/such/page", 404),
+    ] {
         let answer = reqwest::get(format!("{}{path}", world.base)).await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{path}");
     }

@@ -27,7 +27,9 @@ async fn a_race_of_clicks_makes_one_customer_and_one_session(world: &World) {
         let mut browser = ada.browser.clone();
         let price = price.clone();
         async move {
-            let answer = browser.post_form("/api/start_checkout", &[("price_id", &price)]).await;
+            let answer = browser
+                .post_form("/api/start_checkout", &[("price_id", &price)])
+                .await;
             answer.headers()["location"].to_str().unwrap().to_owned()
         }
     });
@@ -57,10 +59,17 @@ async fn another_plan_ends_the_open_session_first(world: &World) {
     let second = ada.start_checkout(&world.price("Patron").await).await;
     assert_ne!(session_of(&first), session_of(&second));
     let expired = reqwest::get(&first).await.unwrap().text().await.unwrap();
-    assert!(!expired.contains("name=\"card_number\""), "the first session can still be paid");
+    assert!(
+        !expired.contains("name=\"card_number\""),
+        "the first session can still be paid"
+    );
     // Paid in one tab, chosen again in another: no second subscription.
     ada.pay(&second, "4242424242424242").await;
-    assert!(ada.start_checkout(&world.price("Member").await).await.ends_with("/billing"));
+    assert!(
+        ada.start_checkout(&world.price("Member").await)
+            .await
+            .ends_with("/billing")
+    );
     world.settle().await;
     assert_eq!(world.count("SELECT COUNT(*) FROM subscriptions").await, 1);
 }
@@ -70,7 +79,17 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_key(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     let price = world.price("Member").await;
     // The session comes to be and its answer is lost, on every try of the first click.
-    strike(world, FaultRule::always(Target::Stripe, Fault::Answer { status: 500, effect: true }).at("POST", "/v1/checkout/sessions"));
+    strike(
+        world,
+        FaultRule::always(
+            Target::Stripe,
+            Fault::Answer {
+                status: 500,
+                effect: true,
+            },
+        )
+        .at("POST", "/v1/checkout/sessions"),
+    );
     let first = ada.start_checkout(&price).await;
     assert!(first.ends_with("/?problem=stripe-unreachable"), "{first}");
     world.sandbox.with(|w| w.faults.clear());
@@ -92,13 +111,23 @@ on_both!(a_lost_answer_is_asked_for_again_with_the_same_key);
 async fn a_silent_stripe_is_told_within_ten_seconds(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     let price = world.price("Member").await;
-    strike(world, FaultRule::always(Target::Stripe, Fault::Hang { effect: false }));
+    strike(
+        world,
+        FaultRule::always(Target::Stripe, Fault::Hang { effect: false }),
+    );
     let begun = Instant::now();
     let to = ada.start_checkout(&price).await;
     assert!(to.ends_with("/?problem=stripe-unreachable"), "{to}");
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
     let page = ada.page("/?problem=stripe-unreachable").await;
-    assert!(page.contains("not charged"), "the page must say that nothing was charged");
+    assert!(
+        page.contains("not charged"),
+        "the page must say that nothing was charged"
+    );
     assert_eq!(world.count("SELECT COUNT(*) FROM customers").await, 0);
     world.sandbox.with(|w| w.faults.clear());
     // Trying again is safe, and works.
@@ -115,19 +144,40 @@ async fn foreign_and_made_up_sessions_are_told_alike(world: &World) {
     let mut grace = world.sign_in(GRACE).await;
     let mut answers = Vec::new();
     for id in [session.as_str(), "cs_test_made_up", "../../v1/customers"] {
-        let page = grace.browser.get(&format!("/billing?session_id={id}")).await;
+        let page = grace
+            .browser
+            .get(&format!("/billing?session_id={id}"))
+            .await;
         let status = page.status();
         let text = page.text().await.unwrap();
         assert!(!text.contains("You’re in") && !text.contains("You're in"));
         answers.push(status);
-        let polled = grace.browser.post_form("/api/checkout_progress", &[("session_id", id)]).await;
-        let location = polled.headers().get("location").map(|l| l.to_str().unwrap().to_owned());
-        assert!(!polled.status().is_success() || location.is_some(), "{}", polled.status());
+        let polled = grace
+            .browser
+            .post_form("/api/checkout_progress", &[("session_id", id)])
+            .await;
+        let location = polled
+            .headers()
+            .get("location")
+            .map(|l| l.to_str().unwrap().to_owned());
+        assert!(
+            !polled.status().is_success() || location.is_some(),
+            "{}",
+            polled.status()
+        );
     }
-    assert!(answers.iter().all(|status| *status == StatusCode::NOT_FOUND), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|status| *status == StatusCode::NOT_FOUND),
+        "{answers:?}"
+    );
     assert_eq!(grace.membership().await, None);
     world.settle().await;
-    assert_eq!(ada.membership().await, Some(("active".into(), "granted".into())));
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
 }
 on_both!(foreign_and_made_up_sessions_are_told_alike);
 
@@ -140,25 +190,44 @@ async fn nobody_signed_in_gets_nowhere(world: &World) {
         ("/api/checkout_progress", vec![("session_id", "cs_test_1")]),
     ] {
         let answer = browser.post_form(path, &form).await;
-        let to = answer.headers().get("location").map(|l| l.to_str().unwrap().to_owned());
+        let to = answer
+            .headers()
+            .get("location")
+            .map(|l| l.to_str().unwrap().to_owned());
         assert!(
-            answer.status() == StatusCode::UNAUTHORIZED || to.as_deref().is_some_and(|to| to.contains("/login") || to.contains("problem") || to.contains("__err")),
+            answer.status() == StatusCode::UNAUTHORIZED
+                || to.as_deref().is_some_and(|to| to.contains("/login")
+                    || to.contains("problem")
+                    || to.contains("__err")),
             "{path}: {} {to:?}",
             answer.status()
         );
     }
     let billing = browser.get("/billing").await;
     assert!(billing.status().is_redirection());
-    assert!(billing.headers()["location"].to_str().unwrap().contains("/login?next="));
+    assert!(
+        billing.headers()["location"]
+            .to_str()
+            .unwrap()
+            .contains("/login?next=")
+    );
     assert_eq!(calls(world, "POST", "/v1/checkout/sessions"), 0);
 }
 on_both!(nobody_signed_in_gets_nowhere);
 
 async fn prices_not_on_offer_and_company_plans_are_refused(world: &World) {
     let mut ada = world.sign_in(ADA).await;
-    assert!(ada.start_checkout("price_made_up").await.ends_with("/?problem=price-gone"));
+    assert!(
+        ada.start_checkout("price_made_up")
+            .await
+            .ends_with("/?problem=price-gone")
+    );
     let seats = world.price("Team seats").await;
-    assert!(ada.start_checkout(&seats).await.ends_with("/?problem=company-plan"));
+    assert!(
+        ada.start_checkout(&seats)
+            .await
+            .ends_with("/?problem=company-plan")
+    );
     assert_eq!(world.count("SELECT COUNT(*) FROM checkouts").await, 0);
 }
 on_both!(prices_not_on_offer_and_company_plans_are_refused);

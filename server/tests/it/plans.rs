@@ -13,11 +13,19 @@ async fn edit(world: &World, path: &str, form: &[(&str, &str)]) {
         .send()
         .await
         .unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    assert!(
+        answer.status().is_success(),
+        "{}",
+        answer.text().await.unwrap()
+    );
 }
 
 async fn product(world: &World, name: &str) -> String {
-    sqlx::query_scalar("SELECT id FROM plans WHERE name = $1").bind(name).fetch_one(world.state.db.reader()).await.unwrap()
+    sqlx::query_scalar("SELECT id FROM plans WHERE name = $1")
+        .bind(name)
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap()
 }
 
 async fn the_landing_page_shows_the_plans_in_the_operators_order(world: &World) {
@@ -29,17 +37,30 @@ async fn the_landing_page_shows_the_plans_in_the_operators_order(world: &World) 
         assert!(plan.price(Interval::Month).is_some() && plan.price(Interval::Year).is_some());
         assert!(!plan.features.is_empty());
     }
-    let page = reqwest::get(&world.base).await.unwrap().text().await.unwrap();
+    let page = reqwest::get(&world.base)
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     assert!(page.contains("Member") && page.contains("Patron") && page.contains("29\u{a0}€"));
 }
 on_both!(the_landing_page_shows_the_plans_in_the_operators_order);
 
 async fn an_edit_at_stripe_arrives_by_its_event(world: &World) {
     let id = product(world, "Member").await;
-    edit(world, &format!("/v1/products/{id}"), &[("name", "Regular"), ("metadata[rollcall_badge]", "New")]).await;
+    edit(
+        world,
+        &format!("/v1/products/{id}"),
+        &[("name", "Regular"), ("metadata[rollcall_badge]", "New")],
+    )
+    .await;
     world.settle().await;
     let offered = Plans(world.state.clone()).offered().await.unwrap();
-    assert_eq!((offered[0].name.as_str(), offered[0].badge.as_deref()), ("Regular", Some("New")));
+    assert_eq!(
+        (offered[0].name.as_str(), offered[0].badge.as_deref()),
+        ("Regular", Some("New"))
+    );
     edit(world, &format!("/v1/products/{id}"), &[("active", "false")]).await;
     world.settle().await;
     let offered = Plans(world.state.clone()).offered().await.unwrap();
@@ -50,13 +71,33 @@ on_both!(an_edit_at_stripe_arrives_by_its_event);
 async fn unreadable_metadata_keeps_the_last_mapping(world: &World) {
     let id = product(world, "Member").await;
     let before = world.plan_roles("Member").await;
-    edit(world, &format!("/v1/products/{id}"), &[("metadata[rollcall_roles]", "@members")]).await;
+    edit(
+        world,
+        &format!("/v1/products/{id}"),
+        &[("metadata[rollcall_roles]", "@members")],
+    )
+    .await;
     world.settle().await;
     assert_eq!(world.plan_roles("Member").await, before);
-    assert_eq!(world.count("SELECT COUNT(*) FROM plans WHERE problem IS NOT NULL").await, 1);
-    edit(world, &format!("/v1/products/{id}"), &[("metadata[rollcall_roles]", &before.join(","))]).await;
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM plans WHERE problem IS NOT NULL")
+            .await,
+        1
+    );
+    edit(
+        world,
+        &format!("/v1/products/{id}"),
+        &[("metadata[rollcall_roles]", &before.join(","))],
+    )
+    .await;
     world.settle().await;
-    assert_eq!(world.count("SELECT COUNT(*) FROM plans WHERE problem IS NOT NULL").await, 0);
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM plans WHERE problem IS NOT NULL")
+            .await,
+        0
+    );
 }
 on_both!(unreadable_metadata_keeps_the_last_mapping);
 
@@ -65,9 +106,19 @@ async fn a_role_that_joins_a_plan_waits_for_a_yes(world: &World) {
     let patron = world.plan_roles("Patron").await;
     let mut roles = world.plan_roles("Member").await;
     roles.extend(patron.clone());
-    edit(world, &format!("/v1/products/{id}"), &[("metadata[rollcall_roles]", &roles.join(","))]).await;
+    edit(
+        world,
+        &format!("/v1/products/{id}"),
+        &[("metadata[rollcall_roles]", &roles.join(","))],
+    )
+    .await;
     world.settle().await;
-    assert!(world.count("SELECT COUNT(*) FROM plan_roles WHERE state = 'joining'").await >= 1);
+    assert!(
+        world
+            .count("SELECT COUNT(*) FROM plan_roles WHERE state = 'joining'")
+            .await
+            >= 1
+    );
     let mut ada = world.sign_in(crate::login::site::ADA).await;
     ada.subscribe("Member").await;
     assert!(!ada.has_roles(&patron));

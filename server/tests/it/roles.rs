@@ -5,7 +5,6 @@ use crate::on_both;
 use crate::support::{OUTSIDE, World};
 use sandbox::discord::{Effect, Fault};
 
-
 async fn grants(world: &World) -> Vec<(String, Option<i64>)> {
     sqlx::query_as("SELECT state, code FROM grants ORDER BY role_id")
         .fetch_all(world.state.db.reader())
@@ -41,9 +40,21 @@ async fn syncing_again_asks_for_nothing(world: &World) {
     let now = world.state.clock.policy_ms();
     for (kind, id) in [
         (server::db::dirty::SubjectKind::User, ada.user_id.as_str()),
-        (server::db::dirty::SubjectKind::Plans, server::plans::SUBJECT),
+        (
+            server::db::dirty::SubjectKind::Plans,
+            server::plans::SUBJECT,
+        ),
     ] {
-        server::db::dirty::mark(&mut tx, kind, id, now, server::db::dirty::Class::Bulk, "test").await.unwrap();
+        server::db::dirty::mark(
+            &mut tx,
+            kind,
+            id,
+            now,
+            server::db::dirty::Class::Bulk,
+            "test",
+        )
+        .await
+        .unwrap();
     }
     tx.commit().await.unwrap();
     world.work().await;
@@ -61,7 +72,14 @@ async fn a_refusal_is_shown_and_healed_when_the_server_is_mended(world: &World) 
     ada.subscribe("Member").await;
     assert!(world.roles_of(ADA).is_empty());
     assert_eq!(grants(world).await, [("refused".to_owned(), Some(50_013))]);
-    assert!(world.count("SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL AND kind = 'role refused'").await == 1);
+    assert!(
+        world
+            .count(
+                "SELECT COUNT(*) FROM incidents WHERE closed_at IS NULL AND kind = 'role refused'"
+            )
+            .await
+            == 1
+    );
     let page = ada.page("/billing").await;
     assert!(page.contains("operator"), "the person is told who mends it");
     // Mended: the next look at the guild re-arms whoever waits.
@@ -83,7 +101,11 @@ async fn an_unanswered_call_is_looked_up_before_it_is_believed(world: &World) {
             method: Some("PUT".into()),
             path: "/roles/".into(),
             times: 10,
-            effect: Effect::Status { status: 502, code: 0, landed: true },
+            effect: Effect::Status {
+                status: 502,
+                code: 0,
+                landed: true,
+            },
         });
     });
     ada.subscribe("Member").await;
@@ -123,23 +145,47 @@ on_both!(a_dangerous_role_is_not_granted);
 async fn a_replaced_role_goes_only_when_its_replacement_is_there(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Member").await;
-    let (old, new) = (world.plan_roles("Member").await, world.plan_roles("Patron").await);
-    let only_new: Vec<String> = new.iter().filter(|role| !old.contains(role)).cloned().collect();
-    let only_old: Vec<String> = old.iter().filter(|role| !new.contains(role)).cloned().collect();
-    assert!(!only_new.is_empty() && !only_old.is_empty(), "{old:?} {new:?}");
-    let subscription: String = sqlx::query_scalar("SELECT id FROM subscriptions").fetch_one(world.state.db.reader()).await.unwrap();
+    let (old, new) = (
+        world.plan_roles("Member").await,
+        world.plan_roles("Patron").await,
+    );
+    let only_new: Vec<String> = new
+        .iter()
+        .filter(|role| !old.contains(role))
+        .cloned()
+        .collect();
+    let only_old: Vec<String> = old
+        .iter()
+        .filter(|role| !new.contains(role))
+        .cloned()
+        .collect();
+    assert!(
+        !only_new.is_empty() && !only_old.is_empty(),
+        "{old:?} {new:?}"
+    );
+    let subscription: String = sqlx::query_scalar("SELECT id FROM subscriptions")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap();
     let price = world.price("Patron").await;
     world.sandbox.with(|w| {
         w.discord.faults.add(Fault {
             method: Some("PUT".into()),
             path: "/roles/".into(),
             times: 10,
-            effect: Effect::Status { status: 403, code: 50_013, landed: false },
+            effect: Effect::Status {
+                status: 403,
+                code: 50_013,
+                landed: false,
+            },
         });
     });
     change_plan(world, &subscription, &price).await;
     world.settle().await;
-    assert!(ada.has_roles(&only_old), "the old role stays while the new one is refused");
+    assert!(
+        ada.has_roles(&only_old),
+        "the old role stays while the new one is refused"
+    );
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
         w.discord.faults.clear();
@@ -154,14 +200,35 @@ on_both!(a_replaced_role_goes_only_when_its_replacement_is_there);
 
 /// Changes the plan at Stripe, over its API.
 async fn change_plan(world: &World, subscription: &str, price: &str) {
-    let at = format!("{}/v1/subscriptions/{subscription}", world.sandbox.base_url());
+    let at = format!(
+        "{}/v1/subscriptions/{subscription}",
+        world.sandbox.base_url()
+    );
     let http = reqwest::Client::new();
     let now: serde_json::Value = serde_json::from_str(
-        &http.get(&at).bearer_auth("sk_test_sandbox").send().await.unwrap().text().await.unwrap(),
+        &http
+            .get(&at)
+            .bearer_auth("sk_test_sandbox")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap(),
     )
     .unwrap();
     let item = now["items"]["data"][0]["id"].as_str().unwrap().to_owned();
     let form = [("items[0][id]", item.as_str()), ("items[0][price]", price)];
-    let changed = http.post(&at).bearer_auth("sk_test_sandbox").form(&form).send().await.unwrap();
-    assert!(changed.status().is_success(), "{}", changed.text().await.unwrap());
+    let changed = http
+        .post(&at)
+        .bearer_auth("sk_test_sandbox")
+        .form(&form)
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        changed.status().is_success(),
+        "{}",
+        changed.text().await.unwrap()
+    );
 }

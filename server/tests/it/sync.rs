@@ -12,7 +12,9 @@ const ID: &str = "pay_test";
 
 async fn mark(world: &World, id: &str, due_at: i64, class: Class) {
     let mut tx = world.state.db.begin().await.unwrap();
-    dirty::mark(&mut tx, SubjectKind::Payer, id, due_at, class, "test").await.unwrap();
+    dirty::mark(&mut tx, SubjectKind::Payer, id, due_at, class, "test")
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -30,11 +32,18 @@ async fn marks_coalesce_and_the_sooner_counts(world: &World) {
     mark(world, ID, now, Class::Bulk).await;
     mark(world, ID, now + 9_000, Class::Urgent).await;
     assert_eq!(row(world, ID).await, (3, now, 0));
-    let claimed = dirty::claim(&world.state.db, &*world.state.clock, 10).await.unwrap();
+    let claimed = dirty::claim(&world.state.db, &*world.state.clock, 10)
+        .await
+        .unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].generation, 3);
     world.state.clock.wall_ms();
-    assert!(dirty::claim(&world.state.db, &*world.state.clock, 10).await.unwrap().is_empty());
+    assert!(
+        dirty::claim(&world.state.db, &*world.state.clock, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     dirty::release(&world.state.db, &claimed[0]).await.unwrap();
     world.work().await;
 }
@@ -43,18 +52,33 @@ on_both!(marks_coalesce_and_the_sooner_counts);
 async fn a_mark_during_the_work_brings_the_subject_back(world: &World) {
     let now = world.state.clock.policy_ms();
     mark(world, ID, now, Class::Event).await;
-    let lease = dirty::claim(&world.state.db, &*world.state.clock, 1).await.unwrap().remove(0);
+    let lease = dirty::claim(&world.state.db, &*world.state.clock, 1)
+        .await
+        .unwrap()
+        .remove(0);
     // An event arrives after the read began.
     mark(world, ID, now, Class::Event).await;
     let mut tx = world.state.db.begin().await.unwrap();
-    dirty::check_fence(&world.state.db, &mut tx, &lease, world.state.clock.wall_ms()).await.unwrap();
+    dirty::check_fence(
+        &world.state.db,
+        &mut tx,
+        &lease,
+        world.state.clock.wall_ms(),
+    )
+    .await
+    .unwrap();
     dirty::finish(&mut tx, &lease, None, now).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(row(world, ID).await, (2, now, 0));
-    let again = dirty::claim(&world.state.db, &*world.state.clock, 1).await.unwrap().remove(0);
+    let again = dirty::claim(&world.state.db, &*world.state.clock, 1)
+        .await
+        .unwrap()
+        .remove(0);
     assert!(again.fence > lease.fence);
     let mut tx = world.state.db.begin().await.unwrap();
-    dirty::finish(&mut tx, &again, Some(now + 1), now).await.unwrap();
+    dirty::finish(&mut tx, &again, Some(now + 1), now)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(row(world, ID).await, (2, now + 1, 0));
 }
@@ -63,18 +87,45 @@ on_both!(a_mark_during_the_work_brings_the_subject_back);
 async fn a_lost_lease_writes_nothing(world: &World) {
     let now = world.state.clock.policy_ms();
     mark(world, ID, now, Class::Event).await;
-    let first = dirty::claim(&world.state.db, &*world.state.clock, 1).await.unwrap().remove(0);
+    let first = dirty::claim(&world.state.db, &*world.state.clock, 1)
+        .await
+        .unwrap()
+        .remove(0);
     // The first worker stalls; its lease is freed and another takes it.
     dirty::free_all_leases(&world.state.db).await.unwrap();
-    let second = dirty::claim_one(&world.state.db, &*world.state.clock, SubjectKind::Payer, ID).await.unwrap().unwrap();
+    let second = dirty::claim_one(&world.state.db, &*world.state.clock, SubjectKind::Payer, ID)
+        .await
+        .unwrap()
+        .unwrap();
     let mut tx = world.state.db.begin().await.unwrap();
-    let refused = dirty::check_fence(&world.state.db, &mut tx, &first, world.state.clock.wall_ms()).await;
+    let refused = dirty::check_fence(
+        &world.state.db,
+        &mut tx,
+        &first,
+        world.state.clock.wall_ms(),
+    )
+    .await;
     assert!(matches!(refused, Err(DbError::Fenced)));
-    assert!(matches!(dirty::finish(&mut tx, &first, None, now).await, Err(DbError::Fenced)));
+    assert!(matches!(
+        dirty::finish(&mut tx, &first, None, now).await,
+        Err(DbError::Fenced)
+    ));
     drop(tx);
-    assert!(dirty::claim_one(&world.state.db, &*world.state.clock, SubjectKind::Payer, ID).await.unwrap().is_none());
+    assert!(
+        dirty::claim_one(&world.state.db, &*world.state.clock, SubjectKind::Payer, ID)
+            .await
+            .unwrap()
+            .is_none()
+    );
     let mut tx = world.state.db.begin().await.unwrap();
-    dirty::check_fence(&world.state.db, &mut tx, &second, world.state.clock.wall_ms()).await.unwrap();
+    dirty::check_fence(
+        &world.state.db,
+        &mut tx,
+        &second,
+        world.state.clock.wall_ms(),
+    )
+    .await
+    .unwrap();
     dirty::finish(&mut tx, &second, None, now).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -86,10 +137,16 @@ async fn classes_go_first_and_none_starves(world: &World) {
     mark(world, "bulk", now, Class::Bulk).await;
     mark(world, "event", now, Class::Event).await;
     mark(world, "urgent", now, Class::Urgent).await;
-    let claimed = dirty::claim(&world.state.db, &*world.state.clock, 4).await.unwrap();
+    let claimed = dirty::claim(&world.state.db, &*world.state.clock, 4)
+        .await
+        .unwrap();
     let mut order = Vec::new();
     for lease in &claimed {
-        let rank: i64 = sqlx::query_scalar("SELECT rank_at FROM dirty WHERE id = $1").bind(&lease.id).fetch_one(world.state.db.reader()).await.unwrap();
+        let rank: i64 = sqlx::query_scalar("SELECT rank_at FROM dirty WHERE id = $1")
+            .bind(&lease.id)
+            .fetch_one(world.state.db.reader())
+            .await
+            .unwrap();
         order.push((rank, lease.id.as_str()));
     }
     order.sort_unstable();
@@ -106,19 +163,35 @@ async fn a_failing_stripe_backs_off_and_comes_again(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Member").await;
     world.sandbox.with(|w| {
-        let rule = FaultRule::always(Target::Stripe, Fault::Answer { status: 503, effect: false });
+        let rule = FaultRule::always(
+            Target::Stripe,
+            Fault::Answer {
+                status: 503,
+                effect: false,
+            },
+        );
         w.faults.add(rule.at("GET", "/v1/subscriptions"));
     });
-    let payer: String = sqlx::query_scalar("SELECT id FROM payers").fetch_one(world.state.db.reader()).await.unwrap();
+    let payer: String = sqlx::query_scalar("SELECT id FROM payers")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap();
     mark(world, &payer, world.state.clock.policy_ms(), Class::Event).await;
     world.work().await;
     let (_, due_at, parked) = row(world, &payer).await;
     assert!(due_at > world.state.clock.policy_ms() && parked == 0);
-    assert_eq!(ada.membership().await, Some(("active".into(), "granted".into())));
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
     world.sandbox.with(|w| w.faults.clear());
     world.advance(Duration::from_mins(16));
     world.settle().await;
-    let attempts: i64 = sqlx::query_scalar("SELECT attempts FROM dirty WHERE id = $1").bind(&payer).fetch_one(world.state.db.reader()).await.unwrap();
+    let attempts: i64 = sqlx::query_scalar("SELECT attempts FROM dirty WHERE id = $1")
+        .bind(&payer)
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap();
     assert_eq!(attempts, 0);
 }
 on_both!(a_failing_stripe_backs_off_and_comes_again);
@@ -128,7 +201,10 @@ async fn an_ended_subscription_takes_the_role_and_only_ours(world: &World) {
     ada.subscribe("Patron").await;
     let roles = world.plan_roles("Patron").await;
     assert!(ada.has_roles(&roles));
-    let subscription: String = sqlx::query_scalar("SELECT id FROM subscriptions").fetch_one(world.state.db.reader()).await.unwrap();
+    let subscription: String = sqlx::query_scalar("SELECT id FROM subscriptions")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap();
     let kept = world.sandbox.with(|w| {
         let now = w.clock.now_ms();
         let other = w.discord.create_role(now, "Speaker", 0).unwrap();
@@ -137,9 +213,17 @@ async fn an_ended_subscription_takes_the_role_and_only_ours(world: &World) {
         other
     });
     world.settle().await;
-    assert_eq!(ada.membership().await, Some(("canceled".into(), "denied".into())));
+    assert_eq!(
+        ada.membership().await,
+        Some(("canceled".into(), "denied".into()))
+    );
     assert_eq!(world.roles_of(ADA), [kept]);
-    assert_eq!(world.count("SELECT COUNT(*) FROM grants WHERE state <> 'gone'").await, 0);
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM grants WHERE state <> 'gone'")
+            .await,
+        0
+    );
     // Back again, from the page.
     ada.subscribe("Member").await;
     assert!(ada.has_roles(&world.plan_roles("Member").await));
@@ -152,12 +236,21 @@ async fn a_missed_renewal_ends_by_the_timer_without_any_event(world: &World) {
     let customer = ada.customer().await;
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
-        w.stripe.set_delivery_faults(sandbox::stripe::DeliveryFaults { drop: 100, ..Default::default() });
-        w.stripe.set_default_card(now, &customer, sandbox::stripe::CardKind::AttachThenFail).unwrap();
+        w.stripe
+            .set_delivery_faults(sandbox::stripe::DeliveryFaults {
+                drop: 100,
+                ..Default::default()
+            });
+        w.stripe
+            .set_default_card(now, &customer, sandbox::stripe::CardKind::AttachThenFail)
+            .unwrap();
     });
     world.advance(Duration::from_hours(24 * 31 + 6));
     world.settle().await;
-    assert_eq!(ada.membership().await, Some(("past_due".into(), "grace".into())));
+    assert_eq!(
+        ada.membership().await,
+        Some(("past_due".into(), "grace".into()))
+    );
     assert!(ada.has_roles(&world.plan_roles("Patron").await));
     world.advance(Duration::from_hours(24 * 8));
     world.settle().await;

@@ -1,7 +1,7 @@
 //! Webhooks: what is stored, what is refused, and that order, loss and doubling end alike.
 
-use crate::on_both;
 use crate::login::site::ADA;
+use crate::on_both;
 use crate::support::{WEBHOOK_SECRET, World};
 use reqwest::StatusCode;
 use sandbox::clock::Clock;
@@ -22,7 +22,9 @@ fn signed(body: &str) -> Option<String> {
 }
 
 fn event(id: &str, kind: &str, livemode: bool, object: &str) -> String {
-    format!(r#"{{"id":"{id}","object":"event","type":"{kind}","created":1,"livemode":{livemode},"data":{{"object":{object}}}}}"#)
+    format!(
+        r#"{{"id":"{id}","object":"event","type":"{kind}","created":1,"livemode":{livemode},"data":{{"object":{object}}}}}"#
+    )
 }
 
 async fn outcome(world: &World, id: &str) -> Option<String> {
@@ -39,12 +41,23 @@ async fn nothing_changed(world: &World) {
 }
 
 async fn forged_stale_and_broken_bodies_change_nothing(world: &World) {
-    let whole = event("evt_1", "invoice.paid", false, r#"{"id":"in_1","customer":"cus_1"}"#);
+    let whole = event(
+        "evt_1",
+        "invoice.paid",
+        false,
+        r#"{"id":"in_1","customer":"cus_1"}"#,
+    );
     let now = Clock::wall_ms() / 1000;
     for (body, signature) in [
         (whole.as_bytes().to_vec(), None),
-        (whole.as_bytes().to_vec(), Some(sign(&whole, "whsec_forged", now))),
-        (whole.as_bytes().to_vec(), Some(sign(&whole, WEBHOOK_SECRET, now - 301))),
+        (
+            whole.as_bytes().to_vec(),
+            Some(sign(&whole, "whsec_forged", now)),
+        ),
+        (
+            whole.as_bytes().to_vec(),
+            Some(sign(&whole, WEBHOOK_SECRET, now - 301)),
+        ),
         (whole.as_bytes().to_vec(), Some("t=1".to_owned())),
         (whole.as_bytes()[..40].to_vec(), signed(&whole[..40])),
         (b"[]".to_vec(), signed("[]")),
@@ -53,25 +66,58 @@ async fn forged_stale_and_broken_bodies_change_nothing(world: &World) {
         assert_eq!(post(world, body, signature).await, StatusCode::BAD_REQUEST);
     }
     // Signed by us, and not text at all.
-    let nested = event("evt_2", "invoice.paid", false, &format!("{}1{}", "[".repeat(20_000), "]".repeat(20_000)));
-    assert_eq!(post(world, nested.clone().into_bytes(), signed(&nested)).await, StatusCode::BAD_REQUEST);
+    let nested = event(
+        "evt_2",
+        "invoice.paid",
+        false,
+        &format!("{}1{}", "[".repeat(20_000), "]".repeat(20_000)),
+    );
+    assert_eq!(
+        post(world, nested.clone().into_bytes(), signed(&nested)).await,
+        StatusCode::BAD_REQUEST
+    );
     let mut raw = whole.clone().into_bytes();
     raw.push(0xff);
-    assert_eq!(post(world, raw, signed(&whole)).await, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        post(world, raw, signed(&whole)).await,
+        StatusCode::BAD_REQUEST
+    );
     let big = "x".repeat(1024 * 1024 + 1);
-    assert_eq!(post(world, big.clone().into_bytes(), signed(&big)).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(
+        post(world, big.clone().into_bytes(), signed(&big)).await,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
     nothing_changed(world).await;
 }
 on_both!(forged_stale_and_broken_bodies_change_nothing);
 
 async fn what_is_not_for_us_is_stored_and_answered(world: &World) {
-    let strange = event("evt_strange", "terminal.reader.action_failed", false, r#"{"id":"tmr_1"}"#);
-    let live = event("evt_live", "invoice.paid", true, r#"{"id":"in_1","customer":"cus_1"}"#);
+    let strange = event(
+        "evt_strange",
+        "terminal.reader.action_failed",
+        false,
+        r#"{"id":"tmr_1"}"#,
+    );
+    let live = event(
+        "evt_live",
+        "invoice.paid",
+        true,
+        r#"{"id":"in_1","customer":"cus_1"}"#,
+    );
     for body in [&strange, &live, &live] {
-        assert_eq!(post(world, body.clone().into_bytes(), signed(body)).await, StatusCode::OK);
+        assert_eq!(
+            post(world, body.clone().into_bytes(), signed(body)).await,
+            StatusCode::OK
+        );
     }
-    assert_eq!(outcome(world, "evt_strange").await.as_deref(), Some("not for us"));
-    assert_eq!(outcome(world, "evt_live").await.as_deref(), Some("wrong mode"));
+    assert_eq!(
+        outcome(world, "evt_strange").await.as_deref(),
+        Some("not for us")
+    );
+    assert_eq!(
+        outcome(world, "evt_live").await.as_deref(),
+        Some("wrong mode")
+    );
     assert_eq!(world.count("SELECT COUNT(*) FROM inbox").await, 2);
     assert_eq!(world.backlog().await, (0, 0));
 }
@@ -82,14 +128,17 @@ async fn an_unknown_customer_is_looked_up_before_it_is_called_not_ours(world: &W
     world.work().await;
     let calls = |world: &World, customer: &str| {
         let path = format!("/v1/customers/{customer}");
-        world.sandbox.with(|w| w.calls.iter().filter(|call| call.path == path).count())
+        world
+            .sandbox
+            .with(|w| w.calls.iter().filter(|call| call.path == path).count())
     };
     // Somebody's customer at the same account, and one of ours whose link was lost.
     let (foreign, lost) = world.sandbox.with(|w| {
         let now = w.clock.now_ms();
         (
             w.stripe.add_customer(now, "x@example.org", &[]),
-            w.stripe.add_customer(now, "ada@example.org", &[("rollcall_discord_user", ADA)]),
+            w.stripe
+                .add_customer(now, "ada@example.org", &[("rollcall_discord_user", ADA)]),
         )
     });
     world.settle().await;
@@ -115,7 +164,9 @@ async fn pays(world: &World, faults: DeliveryFaults, before_return: bool, return
         world.settle().await;
     }
     if returns {
-        ada.browser.get(&format!("/billing?session_id={session}")).await;
+        ada.browser
+            .get(&format!("/billing?session_id={session}"))
+            .await;
     }
     world.settle().await;
     if !returns && ada.membership().await.is_none() {
@@ -123,11 +174,19 @@ async fn pays(world: &World, faults: DeliveryFaults, before_return: bool, return
         world.advance(std::time::Duration::from_hours(1));
         world.work().await;
     }
-    assert_eq!(ada.membership().await, Some(("active".into(), "granted".into())));
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
     assert!(ada.has_roles(&world.plan_roles("Patron").await));
     assert_eq!(world.count("SELECT COUNT(*) FROM subscriptions").await, 1);
     assert_eq!(world.count("SELECT COUNT(*) FROM entitlements").await, 1);
-    assert_eq!(world.count("SELECT COUNT(*) FROM grants WHERE state <> 'granted'").await, 0);
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM grants WHERE state <> 'granted'")
+            .await,
+        0
+    );
 }
 
 async fn the_event_arrives_before_the_return(world: &World) {
@@ -141,19 +200,29 @@ async fn the_event_arrives_after_the_return(world: &World) {
 on_both!(the_event_arrives_after_the_return);
 
 async fn every_event_arrives_twice_and_shuffled(world: &World) {
-    let faults = DeliveryFaults { double: 100, shuffle: true, ..DeliveryFaults::default() };
+    let faults = DeliveryFaults {
+        double: 100,
+        shuffle: true,
+        ..DeliveryFaults::default()
+    };
     pays(world, faults, true, true).await;
 }
 on_both!(every_event_arrives_twice_and_shuffled);
 
 async fn no_event_arrives_and_the_return_heals_it(world: &World) {
-    let faults = DeliveryFaults { drop: 100, ..DeliveryFaults::default() };
+    let faults = DeliveryFaults {
+        drop: 100,
+        ..DeliveryFaults::default()
+    };
     pays(world, faults, false, true).await;
 }
 on_both!(no_event_arrives_and_the_return_heals_it);
 
 async fn neither_event_nor_person_comes_and_the_timer_heals_it(world: &World) {
-    let faults = DeliveryFaults { drop: 100, ..DeliveryFaults::default() };
+    let faults = DeliveryFaults {
+        drop: 100,
+        ..DeliveryFaults::default()
+    };
     pays(world, faults, false, false).await;
 }
 on_both!(neither_event_nor_person_comes_and_the_timer_heals_it);
@@ -166,11 +235,18 @@ async fn the_event_arrives_while_the_return_page_is_syncing(world: &World) {
     // The return's read of Stripe takes a while, and the events come in the middle of it.
     world.sandbox.with(|w| {
         use sandbox::faults::{Fault, FaultRule, Target};
-        w.faults.add(FaultRule::always(Target::Stripe, Fault::Slow { ms: 400 }).at("GET", "/v1/subscriptions"));
+        w.faults.add(
+            FaultRule::always(Target::Stripe, Fault::Slow { ms: 400 })
+                .at("GET", "/v1/subscriptions"),
+        );
     });
     let path = format!("/billing?session_id={session}");
     let (page, ()) = tokio::join!(ada.browser.get(&path), async {
-        let read = || world.sandbox.with(|w| w.calls.iter().any(|call| call.path == "/v1/subscriptions"));
+        let read = || {
+            world
+                .sandbox
+                .with(|w| w.calls.iter().any(|call| call.path == "/v1/subscriptions"))
+        };
         while !read() {
             tokio::task::yield_now().await;
         }
@@ -181,18 +257,38 @@ async fn the_event_arrives_while_the_return_page_is_syncing(world: &World) {
     assert_eq!(page.status(), StatusCode::OK);
     world.sandbox.with(|w| w.faults.clear());
     world.settle().await;
-    assert_eq!(ada.membership().await, Some(("active".into(), "granted".into())));
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
     assert!(ada.has_roles(&world.plan_roles("Patron").await));
     assert_eq!(world.count("SELECT COUNT(*) FROM subscriptions").await, 1);
 }
 on_both!(the_event_arrives_while_the_return_page_is_syncing);
 
 async fn a_database_that_cannot_store_answers_503(world: &World) {
-    let body = event("evt_1", "invoice.paid", false, r#"{"id":"in_1","customer":"cus_1"}"#);
-    sqlx::query("ALTER TABLE inbox RENAME TO inbox_away").execute(world.state.db.reader()).await.unwrap();
-    assert_eq!(post(world, body.clone().into_bytes(), signed(&body)).await, StatusCode::SERVICE_UNAVAILABLE);
-    sqlx::query("ALTER TABLE inbox_away RENAME TO inbox").execute(world.state.db.reader()).await.unwrap();
-    assert_eq!(post(world, body.clone().into_bytes(), signed(&body)).await, StatusCode::OK);
+    let body = event(
+        "evt_1",
+        "invoice.paid",
+        false,
+        r#"{"id":"in_1","customer":"cus_1"}"#,
+    );
+    sqlx::query("ALTER TABLE inbox RENAME TO inbox_away")
+        .execute(world.state.db.reader())
+        .await
+        .unwrap();
+    assert_eq!(
+        post(world, body.clone().into_bytes(), signed(&body)).await,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    sqlx::query("ALTER TABLE inbox_away RENAME TO inbox")
+        .execute(world.state.db.reader())
+        .await
+        .unwrap();
+    assert_eq!(
+        post(world, body.clone().into_bytes(), signed(&body)).await,
+        StatusCode::OK
+    );
     world.work().await;
 }
 on_both!(a_database_that_cannot_store_answers_503);

@@ -357,6 +357,9 @@ impl Browser {
         if let Some(cookies) = self.cookie_header() {
             request = request.header("cookie", cookies);
         }
+        if !headers.iter().any(|(name, _)| *name == "accept") {
+            request = request.header("accept", "text/html");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -22,7 +22,11 @@ pub struct Database {
 
 impl Database {
     pub async fn create(kind: Kind) -> Self {
-        let name = format!("rollcall_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "rollcall_{}_{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::Relaxed)
+        );
         match kind {
             Kind::Sqlite => {
                 let file = std::env::temp_dir().join(format!("{name}.db"));
@@ -33,8 +37,9 @@ impl Database {
                 }
             }
             Kind::Postgres => {
-                let cluster = std::env::var(CLUSTER)
-                    .unwrap_or_else(|_| panic!("{CLUSTER} is not set: `make test` starts a cluster and sets it"));
+                let cluster = std::env::var(CLUSTER).unwrap_or_else(|_| {
+                    panic!("{CLUSTER} is not set: `make test` starts a cluster and sets it")
+                });
                 run(&cluster, &format!("CREATE DATABASE {name}")).await;
                 Self {
                     url: format!("{cluster}/{name}"),
@@ -64,7 +69,9 @@ impl Drop for Database {
 
 async fn run(cluster: &str, sql: &str) {
     sqlx::any::install_default_drivers();
-    let mut conn = sqlx::AnyConnection::connect(&format!("{cluster}/postgres")).await.unwrap();
+    let mut conn = sqlx::AnyConnection::connect(&format!("{cluster}/postgres"))
+        .await
+        .unwrap();
     conn.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
     conn.close().await.unwrap();
 }

@@ -158,7 +158,8 @@ impl World {
 
     /// Moves both clocks; what falls due at Stripe happens.
     pub fn advance(&self, by: Duration) {
-        self.sandbox.advance_ms(i64::try_from(by.as_millis()).unwrap());
+        self.sandbox
+            .advance_ms(i64::try_from(by.as_millis()).unwrap());
     }
 
     /// A signed-in person, by their id at Discord.
@@ -174,6 +175,7 @@ impl World {
             .fetch_one(self.state.db.reader())
             .await
             .unwrap();
+        self.work().await;
         Person {
             world: self,
             browser,
@@ -206,16 +208,22 @@ impl World {
     }
 
     pub fn roles_of(&self, discord_id: &str) -> Vec<String> {
-        self.sandbox.with(|world| world.discord.roles_of(discord_id))
+        self.sandbox
+            .with(|world| world.discord.roles_of(discord_id))
     }
 
     pub async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(self.state.db.reader()).await.unwrap()
+        sqlx::query_scalar(sql)
+            .fetch_one(self.state.db.reader())
+            .await
+            .unwrap()
     }
 
     /// How many subjects wait or failed; for tests that make them on purpose.
     pub async fn backlog(&self) -> (i64, i64) {
-        dirty::backlog(&self.state.db, self.state.clock.policy_ms()).await.unwrap()
+        dirty::backlog(&self.state.db, self.state.clock.policy_ms())
+            .await
+            .unwrap()
     }
 }
 
@@ -248,7 +256,10 @@ impl Person<'_> {
         let form = [("card_number", card), ("exp", "12/34"), ("cvc", "123")];
         let paid = http.post(checkout).form(&form).send().await.unwrap();
         let to = paid.headers()["location"].to_str().unwrap();
-        assert!(to.starts_with(&format!("{}/billing?session_id=cs_", self.world.base)), "{to}");
+        assert!(
+            to.starts_with(&format!("{}/billing?session_id=cs_", self.world.base)),
+            "{to}"
+        );
         session
     }
 
@@ -257,7 +268,9 @@ impl Person<'_> {
         let price = self.world.price(plan).await;
         let checkout = self.start_checkout(&price).await;
         let session = self.pay(&checkout, "4242424242424242").await;
-        self.browser.get(&format!("/billing?session_id={session}")).await;
+        self.browser
+            .get(&format!("/billing?session_id={session}"))
+            .await;
         self.world.settle().await;
     }
 
