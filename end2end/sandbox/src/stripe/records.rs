@@ -122,7 +122,10 @@ pub(super) struct PaymentMethod {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_field_names, reason = "Stripe's word for the bank's own code")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "Stripe's word for the bank's own code"
+)]
 pub(super) struct Decline {
     pub code: &'static str,
     pub decline_code: Option<&'static str>,

@@ -1,5 +1,6 @@
 //! `/v1/subscriptions` and `/v1/subscription_items`.
 
+mod apply;
 mod cancel;
 mod create;
 mod proration;
