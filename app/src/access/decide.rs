@@ -9,7 +9,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Decides one entitlement. `now` is the policy clock in UTC epoch ms.
 #[must_use]
-pub fn access(facts: &Facts, policy: &Policy, now: i64) -> Access {
+pub fn access(facts: &Facts, policy: Policy, now: i64) -> Access {
     match facts {
         Facts::Subscription(subscription) => of_subscription(subscription, policy, now),
         Facts::Pass(pass) => of_pass(pass, policy, now),
@@ -55,7 +55,7 @@ fn granted(reason: Reason, look_again: Option<i64>) -> Access {
     }
 }
 
-fn of_subscription(facts: &SubscriptionFacts, policy: &Policy, now: i64) -> Access {
+fn of_subscription(facts: &SubscriptionFacts, policy: Policy, now: i64) -> Access {
     let gives = matches!(
         facts.status,
         Status::Trialing | Status::Active | Status::PastDue
@@ -94,7 +94,7 @@ fn paused(paid_until: Option<i64>, now: i64) -> Access {
 
 /// Grace runs from the moment the oldest unpaid invoice was finalised or fell due; a period that
 /// started unpaid stands in where Stripe shows no such invoice.
-fn grace(facts: &SubscriptionFacts, policy: &Policy, now: i64) -> Access {
+fn grace(facts: &SubscriptionFacts, policy: Policy, now: i64) -> Access {
     let Some(since) = facts.unpaid_since.or(facts.period_start) else {
         return Access {
             decision: Decision::Hold,
@@ -114,7 +114,7 @@ fn grace(facts: &SubscriptionFacts, policy: &Policy, now: i64) -> Access {
     }
 }
 
-fn by_payment(payment: PaymentFate, policy: &Policy) -> Option<Access> {
+fn by_payment(payment: PaymentFate, policy: Policy) -> Option<Access> {
     match payment {
         PaymentFate::Disputed if policy.dispute_denies => Some(denied(Reason::Disputed)),
         PaymentFate::Refunded if policy.refund_denies => Some(denied(Reason::Refunded)),
@@ -122,7 +122,7 @@ fn by_payment(payment: PaymentFate, policy: &Policy) -> Option<Access> {
     }
 }
 
-fn of_pass(facts: &PassFacts, policy: &Policy, now: i64) -> Access {
+fn of_pass(facts: &PassFacts, policy: Policy, now: i64) -> Access {
     if !facts.paid {
         return denied(Reason::NotPaid);
     }

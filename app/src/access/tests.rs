@@ -19,7 +19,7 @@ fn subscription(status: Status) -> SubscriptionFacts {
 }
 
 fn decide(facts: SubscriptionFacts) -> (Decision, Reason, Option<i64>) {
-    let access = access(&Facts::Subscription(facts), &Policy::default(), NOW);
+    let access = access(&Facts::Subscription(facts), Policy::default(), NOW);
     (access.decision, access.reason, access.look_again)
 }
 
@@ -113,11 +113,11 @@ fn disputes_and_refunds_follow_the_policy() {
         ..Policy::default()
     };
     assert_eq!(
-        access(&Facts::Subscription(disputed), &other, NOW).reason,
+        access(&Facts::Subscription(disputed), other, NOW).reason,
         Reason::Paid
     );
     assert_eq!(
-        access(&Facts::Subscription(refunded), &other, NOW).reason,
+        access(&Facts::Subscription(refunded), other, NOW).reason,
         Reason::Refunded
     );
 }
@@ -126,7 +126,7 @@ fn disputes_and_refunds_follow_the_policy() {
 fn an_exception_outranks_and_withholding_outranks_giving() {
     let policy = Policy::default();
     let with = |facts: Facts| {
-        let decided = access(&facts, &policy, NOW);
+        let decided = access(&facts, policy, NOW);
         (facts, decided)
     };
     let paid = with(Facts::Subscription(subscription(Status::Active)));
@@ -204,8 +204,8 @@ proptest! {
     fn nothing_changes_before_look_again(facts in any_subscription(), step in 0..90 * DAY) {
         let facts = Facts::Subscription(facts);
         let policy = Policy::default();
-        let now = access(&facts, &policy, NOW);
-        let later = access(&facts, &policy, NOW + step);
+        let now = access(&facts, policy, NOW);
+        let later = access(&facts, policy, NOW + step);
         if now.look_again.is_none_or(|look| NOW + step < look) {
             prop_assert_eq!(now.decision, later.decision);
         }
@@ -217,7 +217,7 @@ proptest! {
     /// A grace ends after now, and asks to be looked at when it ends.
     #[test]
     fn a_grace_is_never_over(facts in any_subscription()) {
-        let access = access(&Facts::Subscription(facts), &Policy::default(), NOW);
+        let access = access(&Facts::Subscription(facts), Policy::default(), NOW);
         if let Decision::Grace { until } = access.decision {
             prop_assert!(until > NOW);
             prop_assert_eq!(access.look_again, Some(until));
@@ -229,7 +229,7 @@ proptest! {
     fn no_known_status_is_held_without_cause(facts in any_subscription()) {
         let unknown = matches!(facts.status, Status::Unknown(_));
         let undated = facts.status == Status::PastDue && facts.unpaid_since.is_none() && facts.period_start.is_none();
-        let access = access(&Facts::Subscription(facts), &Policy::default(), NOW);
+        let access = access(&Facts::Subscription(facts), Policy::default(), NOW);
         if access.decision == Decision::Hold {
             prop_assert!(unknown || undated);
         }

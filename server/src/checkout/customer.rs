@@ -6,6 +6,7 @@ use crate::state::AppState;
 use crate::stripe::NewCustomer;
 use crate::sync::payers;
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 
 /// The payer's customer, made under its lease when there is none. The durable key makes a lost
 /// answer harmless: asking again brings the same customer.
@@ -55,11 +56,9 @@ fn key(new: &NewCustomer, before: usize) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    let hash = hash.finalize();
-    let tail: String = hash
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut tail = String::new();
+    for byte in hash.finalize().iter().take(8) {
+        let _ = write!(tail, "{byte:02x}");
+    }
     format!("customer-{}-{before}-{tail}", new.payer_id)
 }

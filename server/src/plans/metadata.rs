@@ -2,6 +2,7 @@
 
 use app::plans::Audience;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 /// A plan's meaning for Rollcall.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,9 @@ pub enum MetadataError {
 }
 
 /// Reads the metadata. `Ok(None)`: the product is none of ours.
-pub fn meaning(metadata: &HashMap<String, String>) -> Result<Option<PlanMeaning>, MetadataError> {
+pub fn meaning<S: BuildHasher>(
+    metadata: &HashMap<String, String, S>,
+) -> Result<Option<PlanMeaning>, MetadataError> {
     let get = |key: &str| {
         metadata
             .get(key)
@@ -77,7 +80,7 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Option<PlanMeaning>, MetadataError> {
-        let metadata = pairs
+        let metadata: HashMap<_, _> = pairs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();

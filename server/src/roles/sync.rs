@@ -11,6 +11,8 @@ use crate::state::AppState;
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 
+/// What Discord's audit log says of our calls.
+const REASON: &str = "Rollcall: access follows the membership";
 /// A person who left while we worked is looked at again after this.
 const LEFT_MS: i64 = 5_000;
 
@@ -26,7 +28,7 @@ pub async fn sync_user(state: &AppState, lease: &Lease) -> Result<(), RolesError
         return finish(state, lease, None).await;
     };
     if wanted == Wanted::default() && ours.is_empty() {
-        return finish(state, lease, None).await;
+        return nothing_to_do(state, lease, &person).await;
     }
     let Some(actual) = in_the_server(state, lease, &person, &wanted).await? else {
         absent(state, lease, &person, &wanted, &ours).await?;
@@ -52,6 +54,19 @@ pub async fn sync_user(state: &AppState, lease: &Lease) -> Result<(), RolesError
         Some(error) => Err(error.into()),
         None => finish(state, lease, None).await,
     }
+}
+
+/// Nothing is wanted and nothing is ours. A token is kept only while it may be needed: whoever is
+/// in the server already needs none.
+async fn nothing_to_do(state: &AppState, lease: &Lease, person: &Person) -> Result<(), RolesError> {
+    if let Some(token) = join_token(state, &person.user_id).await? {
+        let there = state.discord.member(&person.discord_id).await?.is_some();
+        in_guild(&state.db, &person.user_id, there).await?;
+        if there {
+            forget_token(state, &person.user_id, &token.sealed).await?;
+        }
+    }
+    finish(state, lease, None).await
 }
 
 async fn rows(
@@ -94,11 +109,12 @@ async fn in_the_server(
     wanted: &Wanted,
 ) -> Result<Option<BTreeSet<String>>, RolesError> {
     let mut member = state.discord.member(&person.discord_id).await?;
+    let token = join_token(state, &person.user_id).await?;
     if member.is_none()
         && !wanted.roles.is_empty()
-        && let Some(token) = join_token(state, &person.user_id).await?
+        && let Some(token) = &token
     {
-        match state.discord.join(&person.discord_id, &token).await {
+        match state.discord.join(&person.discord_id, &token.secret).await {
             Ok(Joined::Added | Joined::AlreadyMember) => {
                 tracing::info!(trace = %lease.trace, "the person was added to the server");
                 member = state.discord.member(&person.discord_id).await?;
@@ -106,18 +122,12 @@ async fn in_the_server(
             Err(error) if error.class() == FailureClass::NeedsPerson => {
                 tracing::warn!(error = %error, trace = %lease.trace, "the person could not be added to the server");
                 if error == DiscordError::InvalidUserToken {
-                    forget_token(state, &person.user_id).await?;
+                    forget_token(state, &person.user_id, &token.sealed).await?;
                 } else {
                     let mut tx = state.db.begin().await?;
                     let now = state.clock.policy_ms();
-                    incidents::open(
-                        &mut tx,
-                        "join refused",
-                        &person.user_id,
-                        &error.advice(),
-                        now,
-                    )
-                    .await?;
+                    let subject = &person.user_id;
+                    incidents::open(&mut tx, "join refused", subject, &error.advice(), now).await?;
                     tx.commit().await?;
                 }
             }
@@ -125,14 +135,20 @@ async fn in_the_server(
         }
     }
     in_guild(&state.db, &person.user_id, member.is_some()).await?;
-    if member.is_some() {
+    if let (Some(_), Some(token)) = (&member, &token) {
         // The token has done what it was for.
-        forget_token(state, &person.user_id).await?;
+        forget_token(state, &person.user_id, &token.sealed).await?;
     }
     Ok(member.map(|member| member.roles.into_iter().collect()))
 }
 
-async fn join_token(state: &AppState, user_id: &str) -> Result<Option<SecretString>, DbError> {
+/// A `guilds.join` token, and the sealed form that names it in its row.
+struct JoinToken {
+    secret: SecretString,
+    sealed: String,
+}
+
+async fn join_token(state: &AppState, user_id: &str) -> Result<Option<JoinToken>, DbError> {
     let row: Option<(String, i64)> =
         sqlx::query_as("SELECT sealed, expires_at FROM join_tokens WHERE user_id = $1")
             .bind(user_id)
@@ -142,31 +158,25 @@ async fn join_token(state: &AppState, user_id: &str) -> Result<Option<SecretStri
         return Ok(None);
     };
     if expires_at <= state.clock.wall_ms() {
-        forget_token(state, user_id).await?;
+        forget_token(state, user_id, &sealed).await?;
         return Ok(None);
     }
     match state.seal.open(&format!("join_tokens/{user_id}"), &sealed) {
-        Ok(token) => Ok(Some(token)),
+        Ok(secret) => Ok(Some(JoinToken { secret, sealed })),
         Err(error) => {
             tracing::warn!(error = %error, "a join token was dropped");
-            forget_token(state, user_id).await?;
+            forget_token(state, user_id, &sealed).await?;
             Ok(None)
         }
     }
 }
 
-async fn forget_token(state: &AppState, user_id: &str) -> Result<(), DbError> {
-    let there: Option<i64> = sqlx::query_scalar("SELECT 1 FROM join_tokens WHERE user_id = $1")
-        .bind(user_id)
-        .fetch_optional(state.db.reader())
-        .await?
-        .map(|one: i32| i64::from(one));
-    if there.is_none() {
-        return Ok(());
-    }
+/// Deletes that token; one that a newer sign-in brought meanwhile stays.
+async fn forget_token(state: &AppState, user_id: &str, sealed: &str) -> Result<(), DbError> {
     let mut tx = state.db.begin().await?;
-    sqlx::query("DELETE FROM join_tokens WHERE user_id = $1")
+    sqlx::query("DELETE FROM join_tokens WHERE user_id = $1 AND sealed = $2")
         .bind(user_id)
+        .bind(sealed)
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
@@ -263,7 +273,7 @@ impl Round<'_> {
         match self
             .state
             .discord
-            .add_role(&self.person.discord_id, role, self.reason())
+            .add_role(&self.person.discord_id, role, REASON)
             .await
         {
             Ok(()) => {
@@ -285,7 +295,7 @@ impl Round<'_> {
         match self
             .state
             .discord
-            .remove_role(&self.person.discord_id, role, self.reason())
+            .remove_role(&self.person.discord_id, role, REASON)
             .await
         {
             Ok(()) | Err(DiscordError::UnknownRole) => {
@@ -329,10 +339,6 @@ impl Round<'_> {
         self.answered(role, GrantState::Refused, code, Some(detail))
             .await?;
         self.open_incident(role, detail).await
-    }
-
-    fn reason(&self) -> &str {
-        "Rollcall: access follows the membership"
     }
 
     async fn intend(&self, role: &str, grant: GrantState) -> Result<(), RolesError> {

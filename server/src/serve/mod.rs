@@ -184,7 +184,7 @@ async fn sweep(state: AppState) {
         if let Err(error) = crate::login::delete_expired(&state.db, &*state.clock).await {
             tracing::warn!(error = %error, "expired sessions could not be deleted");
         }
-        tokio::time::sleep(Duration::from_secs(60 * 60)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
     }
 }
 

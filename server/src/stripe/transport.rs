@@ -151,9 +151,9 @@ impl Transport {
             Ok::<_, reqwest::Error>((status, request_id, should_retry, answer.bytes().await?))
         };
         match timeout_at(until, whole).await {
-            Err(_) => Err((StripeError::TimedOut, None)),
             Ok(Err(error)) if error.is_connect() => Err((StripeError::Unreachable, None)),
-            Ok(Err(_)) => Err((StripeError::TimedOut, None)),
+            // Sent, and no whole answer came: what it did is unknown.
+            Err(_) | Ok(Err(_)) => Err((StripeError::TimedOut, None)),
             Ok(Ok((status, request_id, should_retry, body))) => {
                 tracing::debug!(path = %request.path, status, request_id, "stripe answered");
                 if (200..300).contains(&status) {

@@ -110,7 +110,7 @@ async fn give_back(state: &AppState, lease: &Lease, failed: Failed) {
     match dirty::fail(&state.db, lease, failed.after, &failed.error).await {
         Ok(()) | Err(DbError::Fenced) => {}
         Err(error) => {
-            tracing::error!(error = %error, "a lease could not be given back; it runs out by itself")
+            tracing::error!(error = %error, "a lease could not be given back; it runs out by itself");
         }
     }
 }

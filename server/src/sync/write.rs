@@ -48,7 +48,7 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
         subscription(&mut tx, &lease.id, read, now).await?;
         let decided = access(
             &Facts::Subscription(read.facts.clone()),
-            &state.config.policy,
+            state.config.policy,
             now,
         );
         next = sooner(next, look_again(state, decided, now));

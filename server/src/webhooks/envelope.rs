@@ -49,8 +49,8 @@ struct Data {
 struct Object {
     #[serde(default)]
     id: Option<String>,
-    #[serde(default)]
-    object: Option<String>,
+    #[serde(default, rename = "object")]
+    kind: Option<String>,
     #[serde(default)]
     customer: Option<CustomerField>,
 }
@@ -82,7 +82,7 @@ impl Envelope {
                 column: error.column(),
             })?;
         let object = event.data.object;
-        let customer_id = match (object.object.as_deref(), object.customer) {
+        let customer_id = match (object.kind.as_deref(), object.customer) {
             (Some("customer"), _) => object.id.clone(),
             (_, Some(CustomerField::Id(id) | CustomerField::Object { id })) => Some(id),
             (_, Some(CustomerField::Other(_)) | None) => None,

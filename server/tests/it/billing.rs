@@ -53,7 +53,7 @@ async fn the_page_stands_when_stripe_does_not_answer(world: &World) {
                 status: 500,
                 effect: false,
             },
-        ))
+        ));
     });
     let page = ada.page("/billing").await;
     assert!(page.contains("Member"));

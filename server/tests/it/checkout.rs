@@ -5,7 +5,8 @@ use crate::on_both;
 use crate::support::{World, session_of};
 use reqwest::StatusCode;
 use sandbox::faults::{Fault, FaultRule, Target};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 fn strike(world: &World, rule: FaultRule) {
     world.sandbox.with(|w| w.faults.add(rule));

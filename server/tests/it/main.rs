@@ -1,6 +1,8 @@
 //! Integration tests: the real router over HTTP and a real database, beside a sandbox that plays
 //! Stripe and Discord. One binary, one module per feature.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod billing;
 mod checkout;
 mod discord;

@@ -32,6 +32,18 @@ async fn a_payer_outside_is_added_and_the_token_is_deleted(world: &World) {
 }
 on_both!(a_payer_outside_is_added_and_the_token_is_deleted);
 
+async fn a_token_is_not_kept_for_somebody_who_is_there(world: &World) {
+    world.sign_in(ADA).await;
+    assert_eq!(world.count("SELECT COUNT(*) FROM join_tokens").await, 0);
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM users WHERE in_guild = 1")
+            .await,
+        1
+    );
+}
+on_both!(a_token_is_not_kept_for_somebody_who_is_there);
+
 async fn syncing_again_asks_for_nothing(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Member").await;
