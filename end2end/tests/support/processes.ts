@@ -10,11 +10,14 @@ export const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** Where cargo puts what it builds. */
 export const target = path.resolve(root, process.env["CARGO_TARGET_DIR"] ?? "target");
 
+/** Where the programs are: `ROLLCALL_BIN_DIR`, or what cargo built last in debug. */
+export const binaries = path.resolve(root, process.env["ROLLCALL_BIN_DIR"] ?? path.join(target, "debug"));
+
 export interface StartOptions {
   args?: string[];
   env?: Record<string, string>;
   cwd?: string;
-  /** The line of the standard output that says it is ready. */
+  /** The line, of either stream, that says it is ready. */
   ready: RegExp;
   /** How long that may take, in milliseconds. */
   timeoutMs?: number;
@@ -46,13 +49,14 @@ export async function start(binary: string, options: StartOptions): Promise<Runn
   });
   // Nobody listens to this any more once it is ready.
   failed.catch(() => undefined);
-  createInterface({ input: child.stderr }).on("line", (line) => written.push(line));
   const found = new Promise<RegExpMatchArray>((resolve) => {
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      written.push(line);
-      const match = line.match(options.ready);
-      if (match) resolve(match);
-    });
+    for (const input of [child.stdout, child.stderr]) {
+      createInterface({ input }).on("line", (line) => {
+        written.push(line);
+        const match = line.match(options.ready);
+        if (match) resolve(match);
+      });
+    }
   });
   const limit = new AbortController();
   const late = new Promise<never>((_, reject) => {
@@ -91,9 +95,9 @@ export interface Sandbox extends Running {
   control(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<any>;
 }
 
-/** The pretend world on free ports: `SANDBOX_BIN`, or what cargo built last in debug. */
+/** The pretend world on free ports: `SANDBOX_BIN`, or the one beside the other programs. */
 export async function startSandbox(args: string[] = []): Promise<Sandbox> {
-  const binary = process.env["SANDBOX_BIN"] ?? path.join(target, "debug", "sandbox");
+  const binary = process.env["SANDBOX_BIN"] ?? path.join(binaries, "sandbox");
   const running = await start(binary, {
     args: ["--listen", "127.0.0.1:0", "--smtp", "127.0.0.1:0", ...args],
     ready: /^sandbox: http:\/\/([^:]+):(\d+) smtp:\/\/([^:]+):(\d+)$/,

@@ -1,0 +1,135 @@
+/**
+ * Pictures of every page, for eyes: `node --import tsx tests/support/screenshots.ts OUTDIR`, in
+ * `end2end`. Each at the width of a phone and of a desk, light and dark.
+ */
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import type { Page } from "playwright-core";
+import { active, becomeMember, CARD, choose, heading, pay, signIn, station } from "./steps.ts";
+import { eventually, startWorld, type World } from "./world.ts";
+
+const out = process.argv[2];
+if (!out) {
+  console.error("screenshots: say where the pictures go");
+  process.exit(2);
+}
+await mkdir(out, { recursive: true });
+
+const WIDTHS = [390, 1280];
+const PAPERS = ["light", "dark"] as const;
+
+async function picture(page: Page, name: string): Promise<void> {
+  for (const colorScheme of PAPERS) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+      await page.evaluate("document.fonts.ready.then(() => true)");
+      await page.screenshot({ path: path.join(out!, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+async function signedOut(world: World): Promise<void> {
+  const { page, context } = await world.open();
+  await page.goto("/");
+  await picture(page, "landing");
+  await page.goto("/?interval=year&left=1");
+  await picture(page, "landing-year-left");
+  await page.goto("/?problem=stripe-unreachable");
+  await picture(page, "landing-problem");
+  for (const reason of ["denied", "state", "discord-down", "refused", "no-email", "too-many"]) {
+    await page.goto(`/login/problem?reason=${reason}`);
+    await picture(page, `login-${reason}`);
+  }
+  await page.goto("/nowhere");
+  await picture(page, "not-found");
+  await page.goto("/login?next=%2Fbilling");
+  await page.locator("#authorize").waitFor();
+  await picture(page, "discord-consent");
+  await context.close();
+}
+
+async function paying(world: World): Promise<void> {
+  const { page, context } = await world.open();
+  await signIn(page, await world.person("Margaret Burbidge"), "/billing");
+  await picture(page, "billing-none");
+  await page.goto("/");
+  await picture(page, "landing-signed-in");
+  await choose(page, "Patron");
+  await picture(page, "stripe-checkout");
+  const silence = { target: "stripe", kind: "answer", status: 500, method: "GET", path: "/v1/subscriptions" };
+  await world.sandbox.control("POST", "faults", silence);
+  await world.sandbox.control("POST", "faults", {
+    ...{ target: "discord", kind: "answer", status: 503, method: "PUT", path: "/roles/" },
+  });
+  await page.clock.install();
+  await pay(page, CARD.works);
+  await heading(page, "Activating your membership…").waitFor();
+  await page.locator("html[data-awake]").waitFor();
+  await page.clock.pauseAt(Date.now() + 500);
+  await picture(page, "billing-activating");
+  await eventually(async () => {
+    await page.clock.runFor(1_000);
+    if (!(await heading(page, "This takes longer than usual.").isVisible())) throw new Error("still activating");
+  }, 40_000);
+  await picture(page, "billing-activating-long");
+  await world.sandbox.control("POST", "faults/clear", { target: "stripe" });
+  await page.getByRole("link", { name: "Look again" }).click();
+  await active(page).waitFor();
+  await picture(page, "billing-returned-role-under-way");
+  await context.close();
+  await world.sandbox.control("DELETE", "faults");
+}
+
+async function member(world: World): Promise<void> {
+  const { page, context } = await world.open();
+  const person = await world.person("Beatrice Tinsley");
+  await becomeMember(page, person, "Member");
+  await picture(page, "billing-returned");
+  await eventually(async () => {
+    await page.goto("/billing");
+    if ((await station(page, "Discord").locator(".word").innerText()) !== "Confirmed") throw new Error("no role yet");
+  });
+  await picture(page, "billing-active");
+  await page.goto("/");
+  await picture(page, "landing-member");
+  await page.goto("/billing?session_id=cs_test_nobodys");
+  await picture(page, "billing-not-yours");
+  await page.goto("/billing?problem=portal-unreachable");
+  await picture(page, "billing-problem");
+  const { subscriptions } = await world.atStripe(person);
+  const subscription = subscriptions[0].id;
+  await world.sandbox.control("POST", "stripe/cancel_at_period_end", { subscription });
+  await shows(page, /does not renew/);
+  await picture(page, "billing-ending");
+  await world.sandbox.control("POST", "stripe/keep", { subscription });
+  await shows(page, /Renews on/);
+  await world.sandbox.control("POST", "discord/leave", { user: person });
+  await world.sandbox.control("POST", "stripe/card_declines", { subscription });
+  await world.sandbox.control("POST", "clock", { advance_months: 1, advance_hours: 3 });
+  await shows(page, /A payment is missing/);
+  await picture(page, "billing-past-due");
+  await world.sandbox.control("POST", "stripe/cancel", { subscription });
+  await shows(page, /Your membership ended/);
+  await picture(page, "billing-ended");
+  await page.goto(world.sandbox.base);
+  await picture(page, "world");
+  await context.close();
+}
+
+async function shows(page: Page, sentence: RegExp): Promise<void> {
+  await eventually(async () => {
+    await page.goto("/billing");
+    if (!(await heading(page, sentence).isVisible())) throw new Error(`no heading ${sentence}`);
+  }, 20_000);
+}
+
+const world = await startWorld();
+try {
+  await signedOut(world);
+  await paying(world);
+  await member(world);
+} finally {
+  await world.stop();
+}
