@@ -31,7 +31,11 @@ pub(super) fn section(state: &Value, paused: bool) -> String {
     } else {
         button("deliveries/pause", "Pause deliveries", &[])
     };
-    let retry = button("deliveries/flush", "Retry the failed ones now", &[("retries", "true")]);
+    let retry = button(
+        "deliveries/flush",
+        "Retry the failed ones now",
+        &[("retries", "true")],
+    );
     format!(
         "<h2>Events ({total})</h2><div class=\"actions\">{flow}{retry}</div>{table}",
         total = state["events_total"].as_u64().unwrap_or(0),

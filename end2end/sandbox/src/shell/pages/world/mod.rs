@@ -54,8 +54,14 @@ fn clock(now_ms: i64) -> String {
 fn meaning(status: &str) -> &'static str {
     match status {
         "active" | "trialing" | "paid" | "succeeded" | "complete" | "enabled" | "won" => "granted",
-        "past_due" | "incomplete" | "open" | "failed" | "unpaid" | "needs_response"
-        | "requires_action" | "requires_payment_method" => "attention",
+        "past_due"
+        | "incomplete"
+        | "open"
+        | "failed"
+        | "unpaid"
+        | "needs_response"
+        | "requires_action"
+        | "requires_payment_method" => "attention",
         "canceled" | "incomplete_expired" | "void" | "uncollectible" | "expired" | "dropped"
         | "lost" | "deleted" | "disabled" => "ended",
         _ => "waiting",

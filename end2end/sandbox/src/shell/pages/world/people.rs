@@ -17,7 +17,10 @@ pub(super) fn sections(discord: &Discord) -> String {
         .collect();
     // Those who came last are looked for first; the bot is at the end.
     inside.sort_by_key(|user| {
-        let joined_ms = guild.members.get(&user.id).map_or(0, |member| member.joined_ms);
+        let joined_ms = guild
+            .members
+            .get(&user.id)
+            .map_or(0, |member| member.joined_ms);
         (user.bot, std::cmp::Reverse(joined_ms), user.id)
     });
     let outside: Vec<&User> = discord
@@ -97,7 +100,8 @@ fn controls(discord: &Discord, user: &User, held: &BTreeSet<u64>) -> String {
     }
     let guild = &discord.guild;
     let id = user.id.to_string();
-    let one = |action: &str, label: &str| button(&format!("discord/{action}"), label, &[("user", &id)]);
+    let one =
+        |action: &str, label: &str| button(&format!("discord/{action}"), label, &[("user", &id)]);
     let buttons = if guild.members.contains_key(&user.id) {
         let mut roles: Vec<&Role> = guild
             .roles

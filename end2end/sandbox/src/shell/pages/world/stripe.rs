@@ -109,7 +109,10 @@ fn subscribed(state: &Value, subscription: &Value) -> String {
         || subscription["cancel_at"].is_i64();
     let when = match (end, state_name, ending) {
         (Some(end), "active" | "trialing" | "past_due", true) => {
-            format!("ends {}", moment_s(subscription["cancel_at"].as_i64().unwrap_or(end)))
+            format!(
+                "ends {}",
+                moment_s(subscription["cancel_at"].as_i64().unwrap_or(end))
+            )
         }
         (Some(end), "active" | "trialing" | "past_due", false) => {
             format!("until {}", moment_s(end))

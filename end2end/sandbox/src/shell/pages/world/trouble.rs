@@ -10,7 +10,10 @@ pub(super) fn section(world: &World) -> String {
     } else {
         format!(
             "<ul>{}</ul>{}",
-            each(&on, |order| format!("<li data-fault>{}</li>", escape(order))),
+            each(&on, |order| format!(
+                "<li data-fault>{}</li>",
+                escape(order)
+            )),
             button("faults/clear", "Make everything work again", &[])
         )
     };
@@ -40,11 +43,17 @@ fn buttons() -> String {
         button("faults", label, &all)
     };
     [
-        stripe("Stripe is down (503)", &[("kind", "answer"), ("status", "503")]),
+        stripe(
+            "Stripe is down (503)",
+            &[("kind", "answer"), ("status", "503")],
+        ),
         stripe("Stripe says 429", &[("kind", "answer"), ("status", "429")]),
         stripe("Stripe is 3 s slow", &[("kind", "slow"), ("ms", "3000")]),
         stripe("Stripe never answers", &[("kind", "hang")]),
-        discord("Discord is down (503)", &[("kind", "answer"), ("status", "503")]),
+        discord(
+            "Discord is down (503)",
+            &[("kind", "answer"), ("status", "503")],
+        ),
         discord("Discord says 429", &[("kind", "answer"), ("status", "429")]),
         discord("Discord never answers", &[("kind", "hang")]),
         events("Lose events", &[("drop", "100")]),
@@ -71,7 +80,10 @@ fn orders(world: &World) -> Vec<String> {
         orders.push(format!("{} of 100 events are lost", deliveries.drop));
     }
     if deliveries.double > 0 {
-        orders.push(format!("{} of 100 events are sent twice", deliveries.double));
+        orders.push(format!(
+            "{} of 100 events are sent twice",
+            deliveries.double
+        ));
     }
     if deliveries.delay_ms > 0 {
         orders.push(format!("events are {} ms late", deliveries.delay_ms));
