@@ -1,7 +1,7 @@
 /** The landing page and its plans. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { consent, fits, flaws, planButton } from "./support/steps.ts";
+import { consent, faint, fits, flaws, planButton } from "./support/steps.ts";
 import { eventually, stage } from "./support/world.ts";
 
 const scene = stage();
@@ -26,7 +26,7 @@ scene("the plans for people are there, the recommended one marked, the companies
   await plan(page, "Member").getByText("The weekly deal clinic, live and recorded").waitFor();
   assert.deepEqual(await prices(page), MONTHLY);
   assert.equal(await page.getByRole("link", { name: "Sign in with Discord" }).count(), 1, "once, not on every card");
-  assert.deepEqual(await flaws(page), []);
+  assert.deepEqual([...(await flaws(page)), ...(await faint(page))], []);
   await page.locator("html[data-awake]").waitFor();
   assert.match(await page.locator("body").innerText(), /Cancel any time\./);
   const answer = await fetch(world.base);

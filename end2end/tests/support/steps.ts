@@ -101,6 +101,43 @@ export async function flaws(page: Page): Promise<string[]> {
   });
 }
 
+/** A script, since a compiled function leans on its module. Colours are read from a canvas, whatever their notation. */
+const FAINT = `(() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const mixed = (color, under) => {
+    for (const fill of [under, color]) { canvas.fillStyle = fill; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const linear = (part) => (part <= 0.04045 * 255 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+  const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const words = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+    if (!words || !element.checkVisibility() || element.closest(".unseen, .skip, script, style, noscript")) continue;
+    const line = [];
+    for (let at = element; at; at = at.parentElement) line.unshift(getComputedStyle(at).backgroundColor);
+    const paper = line.reduce((under, color) => "rgb(" + mixed(color, under).join(" ") + ")", "white");
+    const style = getComputedStyle(element);
+    const [dark, light] = [mixed(style.color, paper), mixed(paper, "white")].map(luminance).sort((a, b) => a - b);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    const contrast = (light + 0.05) / (dark + 0.05);
+    if (contrast < (large ? 3 : 4.5)) found.push(element.textContent.trim() + ": " + contrast.toFixed(2));
+  }
+  return found;
+})()`;
+
+/** Words whose contrast is below AA (WCAG 2.2, 1.4.3), on light and on dark paper. */
+export async function faint(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    const words = (await page.evaluate(FAINT)) as string[];
+    found.push(...words.map((text) => `${colorScheme}: ${text}`));
+  }
+  return found;
+}
+
 /** Fails when the page is wider than the window. */
 export async function fits(page: Page): Promise<void> {
   const [needed, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth] as const);

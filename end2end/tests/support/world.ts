@@ -151,7 +151,12 @@ function doings(
 ): Pick<World, "open" | "person" | "stripe" | "atStripe" | "atDiscord"> {
   return {
     async open({ expected = [], ...options } = {}) {
-      const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 900 }, ...options });
+      const context = await browser.newContext({
+        baseURL: base,
+        viewport: { width: 1280, height: 900 },
+        reducedMotion: "reduce",
+        ...options,
+      });
       context.setDefaultTimeout(PATIENCE_MS);
       const problems: string[] = [];
       context.on("page", (page) => watch(page, base, expected, problems));
