@@ -262,6 +262,20 @@ scene("nobody comes back: the webhook alone makes active, and sets the role", as
   await roleShows(page, world, person, "Member");
 });
 
+scene("neither webhook nor return: the timer makes active, and sets the role", async ({ world, visitor }) => {
+  const person = await world.person("Euphemia Haynes");
+  const page = await visitor();
+  await signIn(page, person);
+  await choose(page);
+  const session = (await world.atStripe(person)).sessions[0].id;
+  await world.sandbox.control("POST", "deliveries/pause");
+  await world.sandbox.control("POST", "stripe/pay", { session });
+  await world.sandbox.control("POST", "clock", { advance_hours: 2 });
+  await roleShows(page, world, person, "Member");
+  await page.goto("/billing");
+  await active(page).waitFor();
+});
+
 scene("Stripe is late: the page waits and becomes active by itself", async ({ t, world, visitor }) => {
   const person = await world.person("Rita Levi");
   const page = await visitor({ expected: UNAVAILABLE });
