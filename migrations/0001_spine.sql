@@ -106,7 +106,8 @@ CREATE TABLE checkouts (
     trial_days BIGINT,
     session_id TEXT UNIQUE,
     url_sealed TEXT,
-    -- `opening` (Stripe not heard yet), `open`, `complete`, `over`
+    -- `opening` (Stripe not heard yet), `open`, `returned` (the person came back from paying),
+    -- `complete`, `over`
     state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL

@@ -270,7 +270,7 @@ scene("neither webhook nor return: the timer makes active, and sets the role", a
   const session = (await world.atStripe(person)).sessions[0].id;
   await world.sandbox.control("POST", "deliveries/pause");
   await world.sandbox.control("POST", "stripe/pay", { session });
-  await world.sandbox.control("POST", "clock", { advance_hours: 2 });
+  await world.sandbox.control("POST", "clock", { advance_ms: 11 * 60 * 1000 });
   await roleShows(page, world, person, "Member");
   await page.goto("/billing");
   await active(page).waitFor();

@@ -34,12 +34,17 @@ impl Standing {
     }
 }
 
+/// A date that a heading does not break within.
+fn whole_day(ms: i64) -> Option<String> {
+    dates::day(ms).map(|day| day.replace(' ', "\u{a0}"))
+}
+
 /// "You're in. Renews on 3 March 2027 for 29 €."
 #[must_use]
 pub fn headline(dashboard: &Dashboard) -> String {
     let membership = dashboard.membership.as_ref();
     let day =
-        |of: fn(&super::Membership) -> Option<i64>| membership.and_then(of).and_then(dates::day);
+        |of: fn(&super::Membership) -> Option<i64>| membership.and_then(of).and_then(whole_day);
     let price = membership
         .and_then(|m| m.price.as_ref())
         .map(Money::display);
@@ -95,9 +100,7 @@ pub fn meaning(standing: Standing) -> Option<&'static str> {
         }
         Standing::PastDue => Some("Once it is paid, everything goes on as before."),
         Standing::Paused => Some("Nothing is charged while it is paused."),
-        Standing::Ended => {
-            Some("Nothing more will be charged. Coming back opens the same channels again.")
-        }
+        Standing::Ended => Some("It does not renew. Coming back opens the same channels again."),
         Standing::Unclear => {
             Some("Until that is done everything stays as it is, and nothing is charged by it.")
         }
@@ -183,7 +186,13 @@ mod tests {
                 "Your membership ended on 3 March 2027.",
             ),
         ] {
-            assert_eq!(headline(&dashboard(standing, change)), expected);
+            let sentence = headline(&dashboard(standing, change));
+            assert_eq!(
+                sentence.replace('\u{a0}', " "),
+                expected.replace('\u{a0}', " ")
+            );
+            // A heading never breaks within a date.
+            assert!(!sentence.contains("3 March") && !sentence.contains("March 2027"));
         }
     }
 

@@ -27,7 +27,7 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
     Ok(Dashboard {
         standing,
         membership: subscription.map(|subscription| membership(&rows, subscription, standing)),
-        payment: stations::payment(subscription),
+        payment: stations::payment(subscription, standing),
         access: stations::access(&rows),
         discord: stations::discord(&rows, &roles),
         why: words::why(&rows, &roles),
@@ -57,6 +57,9 @@ fn shown(subscriptions: &[SubscriptionRow]) -> Option<&SubscriptionRow> {
 }
 
 fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
+    if rows.returned && subscription.is_none_or(|row| row.status().is_final()) {
+        return Standing::Activating;
+    }
     let Some(subscription) = subscription else {
         return Standing::None;
     };

@@ -73,6 +73,8 @@ pub struct UserRow {
 
 pub struct Rows {
     pub user: UserRow,
+    /// The person came back from paying, and Stripe has not confirmed it yet.
+    pub returned: bool,
     pub payer: Option<PayerRow>,
     pub has_customer: bool,
     pub subscriptions: Vec<SubscriptionRow>,
@@ -96,6 +98,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     .await?;
     let mut subscriptions = Vec::new();
     let mut customers = 0_i64;
+    let mut returned = 0_i64;
     if let Some(payer) = &payer {
         subscriptions = sqlx::query_as(
             "SELECT subscriptions.id, plans.name AS plan_name, subscriptions.status, \
@@ -116,6 +119,14 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
         .fetch_one(&mut *conn)
         .await?;
     }
+    if let Some(payer) = &payer {
+        returned = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM checkouts WHERE payer_id = $1 AND state = 'returned'",
+        )
+        .bind(&payer.id)
+        .fetch_one(&mut *conn)
+        .await?;
+    }
     let entitlements = sqlx::query_as(
         "SELECT plans.name AS plan_name, entitlements.plan_id, entitlements.source_id, entitlements.state, \
          entitlements.reason, entitlements.until_at, entitlements.changed_at \
@@ -127,6 +138,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     .await?;
     Ok(Rows {
         user,
+        returned: returned > 0,
         has_customer: customers > 0,
         payer,
         subscriptions,

@@ -2,7 +2,8 @@
 
 use super::rows::{GrantRow, Rows, SubscriptionRow};
 use app::access::{Reason, Status};
-use app::billing::{RoleLine, Station, StationState};
+use app::billing::{RoleLine, Standing, Station, StationState};
+use app::page::dates;
 
 fn station(state: StationState, text: &str, at: Option<i64>, advice: Option<&str>) -> Station {
     Station {
@@ -13,8 +14,13 @@ fn station(state: StationState, text: &str, at: Option<i64>, advice: Option<&str
     }
 }
 
-pub fn payment(subscription: Option<&SubscriptionRow>) -> Station {
+pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> Station {
     use StationState::{Attention, Ended, Granted, Idle, Waiting};
+    if standing == Standing::Activating && subscription.is_none_or(|row| row.status().is_final()) {
+        let advice = "It is looked up again by itself. Please do not pay twice.";
+        let text = "Stripe has not confirmed your payment to us yet.";
+        return station(Waiting, text, None, Some(advice));
+    }
     let Some(subscription) = subscription else {
         return station(
             Idle,
@@ -93,12 +99,15 @@ pub fn access(rows: &Rows) -> Station {
         "granted" => (StationState::Granted, None),
         "grace" => (
             StationState::Attention,
-            Some("Settle the open payment before the date above to keep your access."),
+            Some(row.until_at.and_then(dates::day).map_or_else(
+                || "Settle the open payment to keep your access.".to_owned(),
+                |day| format!("Settle the open payment by {day} to keep your access."),
+            )),
         ),
         "hold" => (StationState::Waiting, None),
         _ => (StationState::Ended, None),
     };
-    station(state, text, Some(row.changed_at), advice)
+    station(state, text, Some(row.changed_at), advice.as_deref())
 }
 
 fn line(grant: &GrantRow) -> RoleLine {

@@ -2,6 +2,7 @@
 
 use super::{Failure, lease, progress};
 use crate::db::DbError;
+use crate::db::dirty::{self, Class, SubjectKind};
 use crate::state::AppState;
 use crate::sync::sync_payer;
 use app::checkout::{CheckoutError, Progress};
@@ -38,8 +39,11 @@ pub async fn returned(
     ) {
         return Ok(before);
     }
+    set_state(state, session_id, "open", "returned").await?;
     let held = lease::take(state, &payer_id).await?;
     if let Err(error) = sync_payer(state, &held).await {
+        // Nobody has to come again for it: the worker does.
+        mark(state, &payer_id, session_id).await?;
         lease::give_back(state, &held).await;
         return Err(error.into());
     }
@@ -51,8 +55,37 @@ pub async fn returned(
     let session = state.stripe.checkout(session_id).await?;
     Ok(
         match session.and_then(|session| session.status).as_deref() {
-            Some("open" | "expired") => Progress::Open,
+            Some("open" | "expired") => {
+                set_state(state, session_id, "returned", "open").await?;
+                Progress::Open
+            }
             _ => Progress::Paying,
         },
     )
+}
+
+async fn set_state(
+    state: &AppState,
+    session_id: &str,
+    from: &str,
+    to: &str,
+) -> Result<(), DbError> {
+    let mut tx = state.db.begin().await?;
+    sqlx::query("UPDATE checkouts SET state = $1 WHERE session_id = $2 AND state = $3")
+        .bind(to)
+        .bind(session_id)
+        .bind(from)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn mark(state: &AppState, payer_id: &str, trace: &str) -> Result<(), DbError> {
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    let kind = SubjectKind::Payer;
+    dirty::mark(&mut tx, kind, payer_id, now, Class::Urgent, trace).await?;
+    tx.commit().await?;
+    Ok(())
 }

@@ -142,7 +142,7 @@ async fn never_subscribed(state: &AppState, payer_id: &str) -> Result<bool, Fail
 async fn open_intent(state: &AppState, payer_id: &str) -> Result<Option<Intent>, Failure> {
     Ok(sqlx::query_as(
         "SELECT id, price_id, trial_days, session_id, url_sealed, expires_at FROM checkouts \
-         WHERE payer_id = $1 AND state IN ('opening', 'open') ORDER BY created_at DESC LIMIT 1",
+         WHERE payer_id = $1 AND state IN ('opening', 'open', 'returned') ORDER BY created_at DESC LIMIT 1",
     )
     .bind(payer_id)
     .fetch_optional(state.db.reader())

@@ -18,6 +18,11 @@ const SOONEST_MS: i64 = 10 * 60 * 1000;
 
 /// How often an open checkout is looked at when nothing is heard of it.
 const OPEN_CHECKOUT_MS: i64 = 60 * 60 * 1000;
+/// The same while it is young, for most are paid at once or never.
+const FRESH_LOOK_MS: i64 = 10 * 60 * 1000;
+const YOUNG_CHECKOUT_MS: i64 = 60 * 60 * 1000;
+/// The same when the person came back from paying and Stripe did not know of it yet.
+const RETURNED_CHECKOUT_MS: i64 = 60 * 1000;
 
 /// One entitlement as the row keeps it.
 struct Entitled<'a> {
@@ -356,18 +361,24 @@ async fn checkouts(
     let over_before = if running { i64::MAX } else { now };
     sqlx::query(
         "UPDATE checkouts SET state = $1, url_sealed = NULL \
-         WHERE payer_id = $2 AND state IN ('opening', 'open') AND expires_at <= $3",
+         WHERE payer_id = $2 AND state IN ('opening', 'open', 'returned') AND expires_at <= $3",
     )
     .bind(if running { "complete" } else { "over" })
     .bind(&lease.id)
     .bind(over_before)
     .execute(&mut *conn)
     .await?;
-    let open: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM checkouts WHERE payer_id = $1 AND state IN ('opening', 'open')",
+    let open: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT state, created_at FROM checkouts \
+         WHERE payer_id = $1 AND state IN ('opening', 'open', 'returned')",
     )
     .bind(&lease.id)
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok((open > 0).then_some(now + OPEN_CHECKOUT_MS))
+    let look = |(state, created_at): &(String, i64)| match state.as_str() {
+        "returned" => now + RETURNED_CHECKOUT_MS,
+        _ if now - created_at < YOUNG_CHECKOUT_MS => now + FRESH_LOOK_MS,
+        _ => now + OPEN_CHECKOUT_MS,
+    };
+    Ok(open.iter().map(look).min())
 }

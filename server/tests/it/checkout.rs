@@ -138,6 +138,37 @@ async fn a_silent_stripe_is_told_within_ten_seconds(world: &World) {
 }
 on_both!(a_silent_stripe_is_told_within_ten_seconds);
 
+async fn a_return_that_stripe_cannot_confirm_says_so_and_heals_itself(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    let checkout = ada.start_checkout(&world.price("Member").await).await;
+    let session = ada.pay(&checkout, "4242424242424242").await;
+    let failing = Fault::Answer {
+        status: 500,
+        effect: false,
+    };
+    strike(
+        world,
+        FaultRule::always(Target::Stripe, failing).at("GET", "/v1/subscriptions"),
+    );
+    ada.browser
+        .get(&format!("/billing?session_id={session}"))
+        .await;
+    let seen = server::billing::Billing(world.state.clone());
+    let dashboard = app::billing::BillingPort::dashboard(&seen, &ada.user_id)
+        .await
+        .unwrap();
+    assert_eq!(dashboard.standing, app::billing::Standing::Activating);
+    world.sandbox.with(|w| w.faults.clear());
+    // No event and no person any more.
+    world.work().await;
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
+    world.settle().await;
+}
+on_both!(a_return_that_stripe_cannot_confirm_says_so_and_heals_itself);
+
 async fn foreign_and_made_up_sessions_are_told_alike(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     let checkout = ada.start_checkout(&world.price("Member").await).await;

@@ -171,7 +171,7 @@ async fn pays(world: &World, faults: DeliveryFaults, before_return: bool, return
     world.settle().await;
     if !returns && ada.membership().await.is_none() {
         // Neither an event nor the person came: the timer set at the start of the checkout.
-        world.advance(std::time::Duration::from_hours(1));
+        world.advance(std::time::Duration::from_mins(11));
         world.work().await;
     }
     assert_eq!(
