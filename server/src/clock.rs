@@ -1,14 +1,25 @@
 //! Time, passed in. Everything else is forbidden to ask the machine (`clippy.toml`).
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 
-/// What time it is, twice, in UTC epoch milliseconds.
+/// What time it is, twice, in UTC epoch milliseconds; and waiting.
 pub trait Clock: Send + Sync + 'static {
     /// For signatures, sessions, leases on SQLite and time-outs.
     fn wall_ms(&self) -> i64;
     /// For access, timers and expiries.
     fn policy_ms(&self) -> i64;
+    /// For deadlines: only ever moves on.
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+    /// Waits that long by [`Self::instant`]. For pauses between tries of our own.
+    fn sleep(&self, time: Duration) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(time).boxed()
+    }
 }
 
 /// The machine's clock. Its policy time is the same, unless it follows a sandbox.

@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_secs(6);
 
 /// Waits until the payer's lease is ours.
 pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
-    let until = tokio::time::Instant::now() + LONGEST;
+    let until = state.clock.instant() + LONGEST;
     loop {
         let freed = state.released.notified();
         if let Some(lease) =
@@ -19,10 +19,14 @@ pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
         {
             return Ok(lease);
         }
-        if tokio::time::Instant::now() >= until {
+        if state.clock.instant() >= until {
             return Err(Failure::Busy);
         }
-        let _ = tokio::time::timeout(LOOK, freed).await;
+        tokio::select! {
+            biased;
+            () = freed => {}
+            () = state.clock.sleep(LOOK) => {}
+        }
     }
 }
 

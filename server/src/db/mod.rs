@@ -3,9 +3,11 @@
 pub mod dirty;
 pub mod installation;
 
+use futures::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -45,6 +47,12 @@ pub struct Db {
     kind: Kind,
     readers: AnyPool,
     writer: AnyPool,
+    pace: Option<Arc<dyn Pace>>,
+}
+
+/// Decides when a writing transaction may begin: the simulation, which tries every order.
+pub trait Pace: Send + Sync {
+    fn before_writing(&self) -> BoxFuture<'_, ()>;
 }
 
 impl Db {
@@ -83,7 +91,17 @@ impl Db {
             kind,
             readers,
             writer,
+            pace: None,
         })
+    }
+
+    /// The same database, where every writing transaction waits for `pace` to begin.
+    #[must_use]
+    pub fn paced(&self, pace: Arc<dyn Pace>) -> Self {
+        Self {
+            pace: Some(pace),
+            ..self.clone()
+        }
     }
 
     #[must_use]
@@ -99,6 +117,9 @@ impl Db {
 
     /// Begins a transaction that will write.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, DbError> {
+        if let Some(pace) = &self.pace {
+            pace.before_writing().await;
+        }
         Ok(match self.kind {
             Kind::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             Kind::Postgres => self.writer.begin().await?,

@@ -5,14 +5,14 @@ pub mod assets;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MetricsAccess};
 use crate::db::{Db, DbError, Kind, dirty};
-use crate::discord::{self, DiscordClient, DiscordConfig};
+use crate::discord::{self, DiscordApi, DiscordClient, DiscordConfig};
 use crate::guards::Limits;
 use crate::pins::{self, PinError};
 use crate::rng::Rng;
 use crate::router;
 use crate::seal::Seal;
 use crate::state::{AppState, Services};
-use crate::stripe::{StripeClient, StripeConfig};
+use crate::stripe::{HttpWire, StripeClient, StripeConfig, Wire};
 use crate::sync;
 use crate::telemetry::Metrics;
 use leptos::config::LeptosOptions;
@@ -54,6 +54,39 @@ pub async fn services(config: Config) -> Result<(AppState, Arc<SystemClock>), Se
     Ok((state, clock))
 }
 
+/// The ways to the outside.
+pub struct Outside {
+    pub stripe: Arc<dyn Wire>,
+    pub discord: Arc<dyn DiscordApi>,
+    /// For the calls of a sign-in.
+    pub login: reqwest::Client,
+}
+
+impl Outside {
+    fn over_http(config: &Config, clock: &Arc<dyn Clock>, rng: &Rng) -> Result<Self, ServeError> {
+        let stripe = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(3))
+            .build()?;
+        let login = discord::http_client()?;
+        let discord = DiscordClient::new(
+            DiscordConfig {
+                api_base: config.discord.api_base.clone(),
+                bot_token: config.discord.bot_token.clone(),
+                guild_id: config.discord.guild_id.clone(),
+            },
+            login.clone(),
+            clock.clone(),
+            rng.clone(),
+        );
+        Ok(Self {
+            stripe: Arc::new(HttpWire(stripe)),
+            discord: Arc::new(discord),
+            login,
+        })
+    }
+}
+
 /// Makes the services from a configuration with the given clock and chance.
 pub async fn build(
     config: Config,
@@ -61,26 +94,24 @@ pub async fn build(
     rng: Rng,
 ) -> Result<AppState, ServeError> {
     let db = Db::connect(&config.database_url).await?;
-    let stripe_http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(3))
-        .build()?;
-    let discord_http = discord::http_client()?;
+    let outside = Outside::over_http(&config, &clock, &rng)?;
+    build_on(db, outside, config, clock, rng)
+}
+
+/// Makes the services on a database and ways to the outside that exist already.
+pub fn build_on(
+    db: Db,
+    outside: Outside,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    rng: Rng,
+) -> Result<AppState, ServeError> {
     let stripe = StripeClient::new(
         StripeConfig {
             api_base: config.stripe.api_base.clone(),
             secret_key: config.stripe.secret_key.clone(),
         },
-        stripe_http,
-        rng.clone(),
-    );
-    let discord = DiscordClient::new(
-        DiscordConfig {
-            api_base: config.discord.api_base.clone(),
-            bot_token: config.discord.bot_token.clone(),
-            guild_id: config.discord.guild_id.clone(),
-        },
-        discord_http.clone(),
+        outside.stripe,
         clock.clone(),
         rng.clone(),
     );
@@ -92,8 +123,8 @@ pub async fn build(
     Ok(AppState::new(Services {
         seal: Seal::new(&config.key_bytes()?, rng.clone()),
         stripe: Arc::new(stripe),
-        discord: Arc::new(discord),
-        login_http: discord_http,
+        discord: outside.discord,
+        login_http: outside.login,
         limits: Limits::new(),
         metrics: Metrics::default(),
         leptos,

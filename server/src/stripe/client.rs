@@ -3,11 +3,13 @@
 use super::objects::{
     Account, CheckoutSession, Customer, Invoice, Page, PortalSession, Price, Product, Subscription,
 };
-use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
+use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport, Wire};
+use crate::clock::Clock;
 use crate::rng::Rng;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::sync::Arc;
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
@@ -28,9 +30,9 @@ pub struct StripeClient {
 
 impl StripeClient {
     #[must_use]
-    pub fn new(config: StripeConfig, http: reqwest::Client, rng: Rng) -> Self {
+    pub fn new(config: StripeConfig, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, rng: Rng) -> Self {
         Self {
-            transport: Transport::new(config, http, rng),
+            transport: Transport::new(config, wire, clock, rng),
         }
     }
 

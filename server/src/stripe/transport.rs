@@ -1,14 +1,17 @@
 //! How requests travel: pooled, timed out, retried with the same durable key, one budget.
 
+use super::wire::{Answer, Lost, Request, Wire};
 use super::{API_VERSION, StripeError};
+use crate::clock::Clock;
 use crate::rng::Rng;
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 /// All tries of one request together; a person may be waiting.
@@ -27,20 +30,22 @@ pub struct StripeConfig {
 
 /// The one way to Stripe.
 pub struct Transport {
-    http: reqwest::Client,
+    wire: Arc<dyn Wire>,
     base: String,
     key: SecretString,
+    clock: Arc<dyn Clock>,
     rng: Rng,
     budget: Arc<Semaphore>,
 }
 
 impl Transport {
     #[must_use]
-    pub fn new(config: StripeConfig, http: reqwest::Client, rng: Rng) -> Self {
+    pub fn new(config: StripeConfig, wire: Arc<dyn Wire>, clock: Arc<dyn Clock>, rng: Rng) -> Self {
         Self {
-            http,
+            wire,
             base: config.api_base.as_str().trim_end_matches('/').to_owned(),
             key: config.secret_key,
+            clock,
             rng,
             budget: Arc::new(Semaphore::new(CONCURRENT)),
         }
@@ -69,8 +74,8 @@ impl Transport {
         request: &RequestBuilder,
         key: Option<&str>,
     ) -> Result<Bytes, StripeError> {
-        let deadline = Instant::now() + DEADLINE;
-        let Ok(Ok(_slot)) = timeout_at(deadline, self.budget.acquire()).await else {
+        let deadline = self.clock.instant() + DEADLINE;
+        let Ok(Ok(_slot)) = timeout(DEADLINE, self.budget.acquire()).await else {
             return Err(StripeError::RateLimited);
         };
         let repeatable = key.is_some() || matches!(request.method, StripeMethod::Get);
@@ -90,11 +95,12 @@ impl Transport {
                     | StripeError::Locked
             ));
             let pause = self.pause(tries);
-            if !repeatable || !passing || tries >= TRIES || Instant::now() + pause >= deadline {
+            if !repeatable || !passing || tries >= TRIES || self.clock.instant() + pause >= deadline
+            {
                 tracing::warn!(path = %request.path, tries, error = %error, "stripe request failed");
                 return Err(error);
             }
-            sleep(pause).await;
+            self.clock.sleep(pause).await;
         }
     }
 
@@ -110,60 +116,72 @@ impl Transport {
         key: Option<&str>,
         deadline: Instant,
     ) -> Result<Bytes, (StripeError, Option<bool>)> {
-        let url = format!("{}/v1{}", self.base, request.path);
-        let mut call = match request.method {
-            StripeMethod::Get => self.http.get(&url),
-            StripeMethod::Post => self.http.post(&url),
-            StripeMethod::Delete => self.http.delete(&url),
-        };
-        if let Some(query) = &request.query {
-            let joined = format!("{url}?{query}");
-            call = match request.method {
-                StripeMethod::Get => self.http.get(joined),
-                StripeMethod::Post => self.http.post(joined),
-                StripeMethod::Delete => self.http.delete(joined),
-            };
-        }
-        call = call
-            .bearer_auth(self.key.expose_secret())
-            .header("stripe-version", API_VERSION);
-        if let Some(body) = &request.body {
-            call = call
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(body.clone());
-        }
-        if let Some(key) = key {
-            call = call.header("idempotency-key", key);
-        }
-        let until = deadline.min(Instant::now() + TRY);
-        let whole = async {
-            let answer = call.send().await?;
-            let status = answer.status().as_u16();
-            let header = |name: &str| {
-                answer
-                    .headers()
-                    .get(name)
-                    .and_then(|value| value.to_str().ok())
-                    .map(str::to_owned)
-            };
-            let request_id = header("request-id");
-            let should_retry = header("stripe-should-retry").map(|word| word == "true");
-            Ok::<_, reqwest::Error>((status, request_id, should_retry, answer.bytes().await?))
-        };
-        match timeout_at(until, whole).await {
-            Ok(Err(error)) if error.is_connect() => Err((StripeError::Unreachable, None)),
-            // Sent, and no whole answer came: what it did is unknown.
-            Err(_) | Ok(Err(_)) => Err((StripeError::TimedOut, None)),
-            Ok(Ok((status, request_id, should_retry, body))) => {
+        let sent = self.request(request, key).map_err(|error| (error, None))?;
+        let within = TRY.min(deadline - self.clock.instant());
+        match self.wire.exchange(sent, within).await {
+            Err(Lost::Unreachable) => Err((StripeError::Unreachable, None)),
+            Err(Lost::TimedOut) => Err((StripeError::TimedOut, None)),
+            Ok(Answer {
+                status,
+                headers,
+                body,
+            }) => {
+                let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+                let request_id = header("request-id");
                 tracing::debug!(path = %request.path, status, request_id, "stripe answered");
                 if (200..300).contains(&status) {
                     Ok(body)
                 } else {
                     let error = StripeError::from_answer(status, &request.path, &body);
                     tracing::info!(path = %request.path, status, request_id, error = %error, "stripe refused");
-                    Err((error, should_retry))
+                    Err((
+                        error,
+                        header("stripe-should-retry").map(|word| word == "true"),
+                    ))
                 }
             }
         }
+    }
+
+    fn request(&self, request: &RequestBuilder, key: Option<&str>) -> Result<Request, StripeError> {
+        let unsendable = |what: &str| StripeError::Refused {
+            code: "unsendable".to_owned(),
+            param: what.to_owned(),
+        };
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.key.expose_secret()))
+            .map_err(|_| unsendable("STRIPE_SECRET_KEY"))?;
+        bearer.set_sensitive(true);
+        let mut headers = vec![
+            (header::AUTHORIZATION, bearer),
+            (
+                HeaderName::from_static("stripe-version"),
+                HeaderValue::from_static(API_VERSION),
+            ),
+        ];
+        if request.body.is_some() {
+            headers.push((
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            ));
+        }
+        if let Some(key) = key {
+            let key = HeaderValue::try_from(key).map_err(|_| unsendable("idempotency-key"))?;
+            headers.push((HeaderName::from_static("idempotency-key"), key));
+        }
+        let mut url = format!("{}/v1{}", self.base, request.path);
+        if let Some(query) = &request.query {
+            url.push('?');
+            url.push_str(query);
+        }
+        Ok(Request {
+            method: match request.method {
+                StripeMethod::Get => Method::GET,
+                StripeMethod::Post => Method::POST,
+                StripeMethod::Delete => Method::DELETE,
+            },
+            url,
+            headers,
+            body: request.body.clone(),
+        })
     }
 }

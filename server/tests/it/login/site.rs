@@ -14,25 +14,19 @@ use axum::Router;
 use axum::extract::Extension;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use leptos::config::LeptosOptions;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::{Method, Response, StatusCode};
 use sandbox::discord::Discord;
 use sandbox::shell::{Options, Sandbox};
-use server::clock::{Clock, ManualClock};
+use server::clock::ManualClock;
 use server::config::Config;
-use server::db::Db;
-use server::discord::{DiscordClient, DiscordConfig, http_client};
-use server::guards::{self, ClientAddr, Limits};
+use server::guards::{self, ClientAddr};
 use server::login;
 use server::rng::Rng;
-use server::seal::Seal;
-use server::state::{AppState, Services};
-use server::stripe::{StripeClient, StripeConfig};
-use server::telemetry::Metrics;
+use server::serve;
+use server::state::AppState;
 use sqlx::Connection;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -218,42 +212,7 @@ async fn new_postgres(name: &str) -> String {
 }
 
 async fn state(config: Config, clock: Arc<ManualClock>) -> AppState {
-    let rng = Rng::seeded(7);
-    let clock: Arc<dyn Clock> = clock;
-    let http = http_client().unwrap();
-    let discord = DiscordClient::new(
-        DiscordConfig {
-            api_base: config.discord.api_base.clone(),
-            bot_token: config.discord.bot_token.clone(),
-            guild_id: config.discord.guild_id.clone(),
-        },
-        http.clone(),
-        clock.clone(),
-        rng.clone(),
-    );
-    let stripe = StripeClient::new(
-        StripeConfig {
-            api_base: config.stripe.api_base.clone(),
-            secret_key: config.stripe.secret_key.clone(),
-        },
-        http.clone(),
-        rng.clone(),
-    );
-    AppState::new(Services {
-        db: Db::connect(&config.database_url).await.unwrap(),
-        seal: Seal::new(&config.key_bytes().unwrap(), rng.clone()),
-        config,
-        clock,
-        rng,
-        stripe: Arc::new(stripe),
-        discord: Arc::new(discord),
-        login_http: http,
-        limits: Limits::new(),
-        metrics: Metrics::default(),
-        leptos: LeptosOptions::builder().output_name("rollcall").build(),
-        work: Notify::new(),
-        released: Notify::new(),
-    })
+    serve::build(config, clock, Rng::seeded(7)).await.unwrap()
 }
 
 fn router(state: &AppState) -> Router {
