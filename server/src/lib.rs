@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod billing;
+pub mod changes;
 pub mod checkout;
 pub mod clock;
 pub mod config;

@@ -105,6 +105,7 @@ impl StripeApi for StripeClient {
                     .expand([
                         "data.default_payment_method".to_owned(),
                         "data.latest_invoice".to_owned(),
+                        "data.schedule".to_owned(),
                     ]);
                 match after {
                     Some(id) => request.starting_after(id).build(),

@@ -1,6 +1,7 @@
 //! The door to Stripe: one trait, the real client, and the small lenient structs its answers
 //! are decoded into. Nothing outside this folder speaks HTTP to Stripe.
 
+pub mod changes;
 mod client;
 pub mod error;
 pub mod objects;
@@ -50,7 +51,7 @@ pub trait StripeApi: Send + Sync {
     async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError>;
     async fn create_customer(&self, new: &NewCustomer, key: &str) -> Result<Customer, StripeError>;
     /// All of a customer's subscriptions, whatever their status, every page, with the default
-    /// payment method and the latest invoice expanded.
+    /// payment method, the latest invoice and the schedule expanded.
     async fn subscriptions(&self, customer_id: &str) -> Result<Vec<Subscription>, StripeError>;
     /// A customer's open invoices, every page.
     async fn open_invoices(&self, customer_id: &str) -> Result<Vec<Invoice>, StripeError>;

@@ -1,6 +1,8 @@
 //! The parts of Stripe's objects that Rollcall uses, decoded leniently: a field that another
 //! API version leaves out, or a new value, does not fail the object. Times are Unix seconds.
 
+pub use super::changes::{PauseCollection, PendingUpdate, Schedule};
+
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -58,7 +60,13 @@ pub struct Subscription {
     #[serde(default)]
     pub trial_end: Option<i64>,
     #[serde(default)]
-    pub pause_collection: Option<serde_json::Value>,
+    pub pause_collection: Option<PauseCollection>,
+    /// Expanded in lists.
+    #[serde(default)]
+    pub schedule: Option<Expandable<Schedule>>,
+    /// A change that counts when it is paid.
+    #[serde(default)]
+    pub pending_update: Option<PendingUpdate>,
     pub created: i64,
     pub items: Page<Item>,
     #[serde(default)]
@@ -70,6 +78,7 @@ pub struct Subscription {
 /// Since API 2025-03-31 the period lives on the item.
 #[derive(Clone, Deserialize)]
 pub struct Item {
+    pub id: String,
     pub price: Price,
     #[serde(default)]
     pub quantity: Option<i64>,

@@ -5,7 +5,7 @@ mod customer;
 mod payer;
 pub mod payers;
 mod policy_clock;
-mod truth;
+pub(crate) mod truth;
 mod worker;
 mod write;
 

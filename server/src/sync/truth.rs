@@ -1,6 +1,7 @@
 //! What Stripe says of one payer, read completely before anything is written.
 
 use super::SyncError;
+use crate::changes::Planned;
 use crate::db::dirty::{self, Lease};
 use crate::state::AppState;
 use crate::stripe::StripeError;
@@ -20,6 +21,7 @@ pub struct Read {
     pub ended_at: Option<i64>,
     pub created_at: i64,
     pub facts: SubscriptionFacts,
+    pub planned: Planned,
 }
 
 /// Everything one reading found.
@@ -121,6 +123,7 @@ fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> 
             .map(|recurring| recurring.interval.clone()),
         ended_at: subscription.ended_at.map(ms),
         created_at: ms(subscription.created),
+        planned: Planned::of(subscription),
         facts: SubscriptionFacts {
             status: Status::from_stripe(&subscription.status),
             period_start: item.and_then(|item| item.current_period_start).map(ms),

@@ -3,6 +3,7 @@
 use super::payer::SyncError;
 use super::payers;
 use super::truth::{Read, Truth};
+use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::state::AppState;
@@ -51,6 +52,10 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
     let mut changed = false;
     for read in &truth.subscriptions {
         subscription(&mut tx, &lease.id, read, now).await?;
+        next = sooner(
+            next,
+            changes::keep_planned(&mut tx, &read.id, &read.planned).await?,
+        );
         let decided = access(
             &Facts::Subscription(read.facts.clone()),
             state.config.policy,
@@ -78,6 +83,7 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
     }
     card(state, &mut tx, lease, truth, now).await?;
     next = sooner(next, checkouts(&mut tx, lease, truth, now).await?);
+    next = sooner(next, changes::settle(&mut tx, lease, truth, now).await?);
     dirty::finish(&mut tx, lease, next, now).await?;
     tx.commit().await?;
     tracing::info!(payer = %lease.id, trace = %lease.trace, subscriptions = truth.subscriptions.len(), changed, "payer synced");
