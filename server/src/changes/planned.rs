@@ -130,7 +130,10 @@ mod tests {
         assert_eq!(planned.next_at, Some(20_000));
         assert_eq!(planned.schedule_id.as_deref(), Some("sub_sched_1"));
         // In its last phase, or over, it changes nothing any more.
-        for planned in [read(&schedule("active", 20)), read(&schedule("released", 10))] {
+        for planned in [
+            read(&schedule("active", 20)),
+            read(&schedule("released", 10)),
+        ] {
             assert_eq!(planned.next_at, None);
             assert!(planned.schedule_id.is_some());
         }
@@ -146,7 +149,8 @@ mod tests {
         assert!(waiting.look_again().unwrap() > 50_000);
         let paused = read(&json!({ "pause_collection": { "behavior": "void", "resumes_at": 70 } }));
         assert!(paused.look_again().unwrap() > 70_000);
-        let for_good = read(&json!({ "pause_collection": { "behavior": "void", "resumes_at": null } }));
+        let for_good =
+            read(&json!({ "pause_collection": { "behavior": "void", "resumes_at": null } }));
         assert_eq!(for_good.look_again(), None);
     }
 }
