@@ -1,21 +1,21 @@
-//! The real client: a few routes over `reqwest`, obeying what Discord's headers say.
+//! The real client: a few routes over the wire, obeying what Discord's headers say.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::BytesMut;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use url::Url;
 
+use super::body::{Answer, GuildBody, encode_reason, read, refusal, snowflake, versioned};
 use super::ratelimit::{Closed, Gates, Route};
-use super::wire::{Answer, GuildBody, encode_reason, read, refusal, snowflake, versioned};
 use super::{BotIdentity, DiscordApi, DiscordError, GuildView, Joined, MemberView};
 use crate::clock::Clock;
 use crate::rng::Rng;
+use crate::wire::{self, Request, Wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +25,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const SHORTEST_TRY: Duration = Duration::from_millis(500);
 const MAX_RETRIES: u32 = 2;
 const BACKOFF_MS: i64 = 200;
-const MAX_BODY: usize = 4 * 1024 * 1024;
 const AUDIT_LOG_REASON: HeaderName = HeaderName::from_static("x-audit-log-reason");
 
 /// Where Discord is and who we are there.
@@ -55,7 +54,7 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 /// [`DiscordApi`] over HTTP. Every call ends within 10 s, waits and retries included.
 pub struct DiscordClient {
     config: DiscordConfig,
-    http: reqwest::Client,
+    wire: Arc<dyn Wire>,
     clock: Arc<dyn Clock>,
     rng: Rng,
     gates: Gates,
@@ -98,14 +97,14 @@ impl DiscordClient {
     #[must_use]
     pub fn new(
         config: DiscordConfig,
-        http: reqwest::Client,
+        wire: Arc<dyn Wire>,
         clock: Arc<dyn Clock>,
         rng: Rng,
     ) -> Self {
         let api_base = versioned(&config.api_base);
         Self {
             config: DiscordConfig { api_base, ..config },
-            http,
+            wire,
             clock,
             rng,
             gates: Gates::default(),
@@ -123,7 +122,7 @@ impl DiscordClient {
     /// Every call of ours is idempotent, so a network failure or a 5xx is tried again, and a 429
     /// after the wait it asks for.
     async fn call(&self, call: Call<'_>) -> Result<Answer, DiscordError> {
-        let deadline = Instant::now() + self.total;
+        let deadline = self.clock.instant() + self.total;
         let mut retries = 0;
         let mut throttled = 0;
         let mut maybe_landed = false;
@@ -139,7 +138,7 @@ impl DiscordClient {
                 }) => {
                     throttled += 1;
                     if throttled > MAX_RETRIES {
-                        return Err(rate_limited(closed, Instant::now()));
+                        return Err(rate_limited(closed, self.clock.instant()));
                     }
                     // The wait in front of the gate decides whether it is worth it.
                     continue;
@@ -155,7 +154,7 @@ impl DiscordClient {
             };
             let backoff = BACKOFF_MS << retries;
             let pause = Duration::from_millis((backoff + self.rng.below(backoff)).unsigned_abs());
-            let next = Instant::now() + pause;
+            let next = self.clock.instant() + pause;
             if retries == MAX_RETRIES || next + SHORTEST_TRY > deadline {
                 return Err(if maybe_landed && call.writes() {
                     DiscordError::UnknownOutcome
@@ -164,47 +163,41 @@ impl DiscordClient {
                 });
             }
             retries += 1;
-            sleep_until(next).await;
+            self.clock.sleep(pause).await;
         }
     }
 
     async fn wait_for_gate(&self, route: Route, deadline: Instant) -> Result<(), DiscordError> {
-        let patience = Instant::now() + LONGEST_WAIT;
+        let patience = self.clock.instant() + LONGEST_WAIT;
         loop {
-            let now = Instant::now();
+            let now = self.clock.instant();
             let Err(closed) = self.gates.pass(route, now) else {
                 return Ok(());
             };
             if closed.until > patience || closed.until + SHORTEST_TRY > deadline {
                 return Err(rate_limited(closed, now));
             }
-            sleep_until(closed.until).await;
+            self.clock
+                .sleep(closed.until.saturating_duration_since(now))
+                .await;
         }
     }
 
     async fn send_once(&self, call: &Call<'_>, deadline: Instant) -> Result<Answer, Lost> {
         let began_ms = self.clock.wall_ms();
-        let request = self.request(call)?.timeout(deadline - Instant::now());
-        let mut response = request.send().await.map_err(|error| lost(&error))?;
-        let status = response.status();
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| Lost::MaybeSent(describe(&error)))?
-        {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Lost::MaybeSent("the answer is too long".into()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let now = Instant::now();
-        self.gates
-            .learn(call.route, status, response.headers(), now);
-        let closed = (status == StatusCode::TOO_MANY_REQUESTS).then(|| {
-            self.gates
-                .throttled(call.route, response.headers(), &body, now)
-        });
+        let request = self.request(call)?;
+        let within = deadline - self.clock.instant();
+        let wire::Answer {
+            status,
+            headers,
+            body,
+        } = self.wire.exchange(request, within).await.map_err(lost)?;
+        let status = StatusCode::from_u16(status)
+            .map_err(|_| Lost::MaybeSent("the answer has no status".into()))?;
+        let now = self.clock.instant();
+        self.gates.learn(call.route, status, &headers, now);
+        let closed = (status == StatusCode::TOO_MANY_REQUESTS)
+            .then(|| self.gates.throttled(call.route, &headers, &body, now));
         if let Some(closed) = closed {
             tracing::warn!(
                 route = ?call.route,
@@ -221,12 +214,12 @@ impl DiscordClient {
         );
         Ok(Answer {
             status,
-            body: body.freeze(),
+            body,
             closed,
         })
     }
 
-    fn request(&self, call: &Call<'_>) -> Result<reqwest::RequestBuilder, Lost> {
+    fn request(&self, call: &Call<'_>) -> Result<Request, Lost> {
         let mut url = self.config.api_base.clone();
         url.path_segments_mut()
             .map_err(|()| Lost::Unsendable("DISCORD_API_BASE is not an address of a server"))?
@@ -236,23 +229,28 @@ impl DiscordClient {
             HeaderValue::try_from(format!("Bot {}", self.config.bot_token.expose_secret()))
                 .map_err(|_| Lost::Unsendable("DISCORD_BOT_TOKEN holds characters no token has"))?;
         token.set_sensitive(true);
-        let mut request = self
-            .http
-            .request(call.method.clone(), url)
-            .header(header::AUTHORIZATION, token);
+        let mut headers = vec![(header::AUTHORIZATION, token)];
         if let Some(reason) = call.reason {
-            request = request.header(AUDIT_LOG_REASON, encode_reason(reason));
+            let reason = HeaderValue::try_from(encode_reason(reason))
+                .map_err(|_| Lost::Unsendable("a reason was not encoded"))?;
+            headers.push((AUDIT_LOG_REASON, reason));
         }
+        let mut body = None;
         if call.writes() {
             // A PUT without a body still wants its length told.
-            request = match &call.body {
-                Some(body) => request
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .body(body.clone()),
-                None => request.header(header::CONTENT_LENGTH, "0").body(""),
+            let (name, value) = match &call.body {
+                Some(_) => (header::CONTENT_TYPE, "application/json"),
+                None => (header::CONTENT_LENGTH, "0"),
             };
+            headers.push((name, HeaderValue::from_static(value)));
+            body = Some(call.body.clone().unwrap_or_default());
         }
-        Ok(request)
+        Ok(Request {
+            method: call.method.clone(),
+            url: url.into(),
+            headers,
+            body,
+        })
     }
 
     async fn change_role(
@@ -383,22 +381,10 @@ fn rate_limited(closed: Closed, now: Instant) -> DiscordError {
     }
 }
 
-fn lost(error: &reqwest::Error) -> Lost {
-    if error.is_connect() || error.is_builder() {
-        Lost::NotSent(describe(error))
-    } else {
-        Lost::MaybeSent(describe(error))
-    }
-}
-
-/// The kind of failure, without the address it happened at.
-fn describe(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        "no answer in time".into()
-    } else if error.is_connect() {
-        "no connection".into()
-    } else {
-        "the connection broke".into()
+fn lost(lost: wire::Lost) -> Lost {
+    match lost {
+        wire::Lost::Unreachable => Lost::NotSent("no connection".into()),
+        wire::Lost::TimedOut => Lost::MaybeSent("no whole answer in time".into()),
     }
 }
 

@@ -2,21 +2,21 @@
 //!
 //! Routes, codes and limits are those of Discord's API v10.
 
+mod body;
 mod client;
 mod error;
 mod permissions;
 mod ratelimit;
-mod wire;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+pub use body::versioned;
 pub use client::{DiscordClient, DiscordConfig, http_client};
 pub use error::{DiscordError, FailureClass};
 pub use permissions::{
     RoleObstacle, bot_permissions, dangerous, explain_50013, highest_position, role_obstacle,
 };
-pub use wire::versioned;
 
 /// What Rollcall asks of Discord, for the one server it guards.
 #[async_trait]

@@ -5,16 +5,17 @@ pub mod assets;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MetricsAccess};
 use crate::db::{Db, DbError, Kind, dirty};
-use crate::discord::{self, DiscordApi, DiscordClient, DiscordConfig};
+use crate::discord::{self, DiscordClient, DiscordConfig};
 use crate::guards::Limits;
 use crate::pins::{self, PinError};
 use crate::rng::Rng;
 use crate::router;
 use crate::seal::Seal;
 use crate::state::{AppState, Services};
-use crate::stripe::{HttpWire, StripeClient, StripeConfig, Wire};
+use crate::stripe::{StripeClient, StripeConfig};
 use crate::sync;
 use crate::telemetry::Metrics;
+use crate::wire::{HttpWire, Wire};
 use leptos::config::LeptosOptions;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,31 +58,21 @@ pub async fn services(config: Config) -> Result<(AppState, Arc<SystemClock>), Se
 /// The ways to the outside.
 pub struct Outside {
     pub stripe: Arc<dyn Wire>,
-    pub discord: Arc<dyn DiscordApi>,
+    pub discord: Arc<dyn Wire>,
     /// For the calls of a sign-in.
     pub login: reqwest::Client,
 }
 
 impl Outside {
-    fn over_http(config: &Config, clock: &Arc<dyn Clock>, rng: &Rng) -> Result<Self, ServeError> {
+    pub fn over_http() -> Result<Self, reqwest::Error> {
         let stripe = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(3))
             .build()?;
         let login = discord::http_client()?;
-        let discord = DiscordClient::new(
-            DiscordConfig {
-                api_base: config.discord.api_base.clone(),
-                bot_token: config.discord.bot_token.clone(),
-                guild_id: config.discord.guild_id.clone(),
-            },
-            login.clone(),
-            clock.clone(),
-            rng.clone(),
-        );
         Ok(Self {
             stripe: Arc::new(HttpWire(stripe)),
-            discord: Arc::new(discord),
+            discord: Arc::new(HttpWire(login.clone())),
             login,
         })
     }
@@ -94,8 +85,7 @@ pub async fn build(
     rng: Rng,
 ) -> Result<AppState, ServeError> {
     let db = Db::connect(&config.database_url).await?;
-    let outside = Outside::over_http(&config, &clock, &rng)?;
-    build_on(db, outside, config, clock, rng)
+    build_on(db, Outside::over_http()?, config, clock, rng)
 }
 
 /// Makes the services on a database and ways to the outside that exist already.
@@ -115,6 +105,16 @@ pub fn build_on(
         clock.clone(),
         rng.clone(),
     );
+    let discord = DiscordClient::new(
+        DiscordConfig {
+            api_base: config.discord.api_base.clone(),
+            bot_token: config.discord.bot_token.clone(),
+            guild_id: config.discord.guild_id.clone(),
+        },
+        outside.discord,
+        clock.clone(),
+        rng.clone(),
+    );
     let leptos = LeptosOptions::builder()
         .output_name("rollcall")
         .site_root(config.site_root.clone())
@@ -123,7 +123,7 @@ pub fn build_on(
     Ok(AppState::new(Services {
         seal: Seal::new(&config.key_bytes()?, rng.clone()),
         stripe: Arc::new(stripe),
-        discord: outside.discord,
+        discord: Arc::new(discord),
         login_http: outside.login,
         limits: Limits::new(),
         metrics: Metrics::default(),

@@ -3,9 +3,10 @@
 use super::objects::{
     Account, CheckoutSession, Customer, Invoice, Page, PortalSession, Price, Product, Subscription,
 };
-use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport, Wire};
+use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
 use crate::clock::Clock;
 use crate::rng::Rng;
+use crate::wire::Wire;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;

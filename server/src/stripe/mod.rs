@@ -6,12 +6,10 @@ mod client;
 pub mod error;
 pub mod objects;
 mod transport;
-pub mod wire;
 
 pub use client::StripeClient;
 pub use error::{FailureClass, StripeError};
 pub use transport::{StripeConfig, Transport};
-pub use wire::{HttpWire, Wire};
 
 use async_trait::async_trait;
 use objects::{Account, CheckoutSession, Customer, Invoice, Price, Product, Subscription};

@@ -1,9 +1,9 @@
 //! How requests travel: pooled, timed out, retried with the same durable key, one budget.
 
-use super::wire::{Answer, Lost, Request, Wire};
 use super::{API_VERSION, StripeError};
 use crate::clock::Clock;
 use crate::rng::Rng;
+use crate::wire::{Answer, Lost, Request, Wire};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};

@@ -14,6 +14,7 @@ use server::discord::{
     dangerous, explain_50013, http_client, role_obstacle,
 };
 use server::rng::Rng;
+use server::wire::HttpWire;
 use tokio::time::Instant;
 use url::Url;
 
@@ -75,7 +76,7 @@ fn client(sandbox: &Sandbox, token: Option<&str>) -> DiscordClient {
             bot_token: token.map_or(bot_token, str::to_owned).into(),
             guild_id,
         },
-        http_client().unwrap(),
+        Arc::new(HttpWire(http_client().unwrap())),
         Arc::new(ManualClock::new(1_800_000_000_000)),
         Rng::seeded(3),
     )
@@ -313,7 +314,12 @@ async fn a_server_out_of_reach_was_not_asked() {
         guild_id: "1".into(),
     };
     let clock = Arc::new(ManualClock::new(0));
-    let nowhere = DiscordClient::new(config, http_client().unwrap(), clock, Rng::seeded(1));
+    let nowhere = DiscordClient::new(
+        config,
+        Arc::new(HttpWire(http_client().unwrap())),
+        clock,
+        Rng::seeded(1),
+    );
     let error = nowhere.add_role(ADA, MEMBER, "r").await.unwrap_err();
     assert!(matches!(error, DiscordError::Network(_)), "{error:?}");
     assert_eq!(door.discord(|discord| discord.calls.total()), 0);

@@ -1,11 +1,14 @@
-//! The wire to Stripe: one exchange of HTTP, and nothing of what it means. Retries, deadlines,
-//! error classes and decoding stand above it, so that a simulation that answers in process runs
-//! all of them.
+//! The wire to Stripe and Discord: one exchange of HTTP, and nothing of what it means. Retries,
+//! deadlines, limits, error classes and decoding stand above it, so that a simulation that answers
+//! in process runs all of them.
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::time::Duration;
+
+/// The longest answer that is read.
+const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// One request, complete.
 #[derive(Clone, Debug)]
@@ -29,7 +32,7 @@ pub struct Answer {
 /// Why no whole answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// No connection was made: nothing happened at Stripe.
+    /// No connection was made: nothing happened on the other side.
     Unreachable,
     /// Sent, and no whole answer came: what it did is unknown.
     TimedOut,
@@ -55,19 +58,32 @@ impl Wire for HttpWire {
             call = call.body(body);
         }
         let whole = async {
-            let answer = call.send().await?;
+            let mut answer = call.send().await.map_err(|error| lost(&error))?;
             let status = answer.status().as_u16();
             let headers = answer.headers().clone();
-            Ok::<_, reqwest::Error>(Answer {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = answer.chunk().await.map_err(|error| lost(&error))? {
+                if body.len() + chunk.len() > MAX_BODY {
+                    return Err(Lost::TimedOut);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(Answer {
                 status,
                 headers,
-                body: answer.bytes().await?,
+                body: body.freeze(),
             })
         };
-        match tokio::time::timeout(within, whole).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) if error.is_connect() => Err(Lost::Unreachable),
-            Err(_) | Ok(Err(_)) => Err(Lost::TimedOut),
-        }
+        tokio::time::timeout(within, whole)
+            .await
+            .unwrap_or(Err(Lost::TimedOut))
+    }
+}
+
+fn lost(error: &reqwest::Error) -> Lost {
+    if error.is_connect() || error.is_builder() {
+        Lost::Unreachable
+    } else {
+        Lost::TimedOut
     }
 }
