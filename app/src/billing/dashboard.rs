@@ -6,6 +6,7 @@ use super::{
     Card, Dashboard, InvoiceLine, Link, Membership, Standing, StateWord, Station, StationState,
     Stop,
     headline::{headline, meaning},
+    passes::Passes,
 };
 use crate::page::{Icon, Mark, Notice, SendForm, Tone, dates};
 use leptos::prelude::*;
@@ -18,6 +19,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
     let Dashboard {
         standing,
         membership,
+        passes,
         card,
         invoices,
         invoices_known,
@@ -66,6 +68,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         money.then(|| view! { <Particulars standing membership card has_portal /> }.into_any());
     let invoices =
         has_portal.then(|| view! { <Invoices invoices known=invoices_known /> }.into_any());
+    let passes = (!passes.is_empty()).then(|| view! { <Passes passes /> }.into_any());
     let why = (!why.is_empty() || !roles.is_empty()).then(|| {
         view! {
             <section class="entry" aria-labelledby="why">
@@ -88,6 +91,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         </section>
         {chain}
         {particulars}
+        {passes}
         {invoices}
         {why}
     }
@@ -170,7 +174,7 @@ fn Particulars(
     let portal = has_portal.then(|| {
         let label = match standing {
             Standing::Ending => "Keep it, or change the card",
-            Standing::None | Standing::Ended => "See your cards and invoices",
+            Standing::None | Standing::Ended | Standing::Pass => "See your cards and invoices",
             _ => "Change the card, or cancel",
         };
         view! {
@@ -209,7 +213,9 @@ fn next_date(standing: Standing, membership: &Membership) -> (&'static str, Opti
             membership.trial_ends_at.or(membership.renews_at),
         ),
         Standing::PastDue => ("Access until", membership.grace_until),
-        Standing::Ending | Standing::Paused => ("Access until", membership.ends_at),
+        Standing::Ending | Standing::Paused | Standing::Pass => {
+            ("Access until", membership.ends_at)
+        }
         Standing::Ended => ("Ended", membership.ends_at),
         Standing::Active if membership.renews_at.is_none() => ("Access until", membership.ends_at),
         _ => ("Next payment", membership.renews_at),
@@ -225,6 +231,7 @@ fn PortalButton(label: &'static str, class: &'static str) -> impl IntoView {
             action=OpenPortal::url().to_owned()
             name=String::new()
             value=String::new()
+            more=Vec::new()
             label=label.to_owned()
             busy="Taking you to Stripe…".to_owned()
             class=class.to_owned()

@@ -16,6 +16,7 @@ impl Standing {
             Self::Ending => "Ending",
             Self::PastDue => "Payment missing",
             Self::Paused => "Paused",
+            Self::Pass => "Pass",
             Self::Ended => "Ended",
             Self::Unclear => "Being checked",
         }
@@ -27,7 +28,7 @@ impl Standing {
         match self {
             Self::None => StationState::Idle,
             Self::Activating | Self::Unclear => StationState::Waiting,
-            Self::Active | Self::Trial => StationState::Granted,
+            Self::Active | Self::Trial | Self::Pass => StationState::Granted,
             Self::Ending | Self::PastDue | Self::Paused => StationState::Attention,
             Self::Ended => StationState::Ended,
         }
@@ -76,6 +77,10 @@ pub fn headline(dashboard: &Dashboard) -> String {
             Some(until) => format!("Your membership is paused. You stay in until {until}."),
             None => "Your membership is paused.".to_owned(),
         },
+        Standing::Pass => match day(|m| m.ends_at) {
+            Some(until) => format!("You’re in until {until}."),
+            None => "You’re in, for life.".to_owned(),
+        },
         Standing::Ended => match day(|m| m.ends_at) {
             Some(on) => format!("Your membership ended on {on}."),
             None => "Your membership has ended.".to_owned(),
@@ -95,6 +100,7 @@ pub fn meaning(standing: Standing) -> Option<&'static str> {
             Some("It starts by itself when Stripe confirms the payment. There is nothing to do.")
         }
         Standing::Active | Standing::Trial => None,
+        Standing::Pass => Some("It is paid, once. Nothing renews, and nothing more is charged."),
         Standing::Ending => {
             Some("Nothing more will be charged. Until that day everything stays open.")
         }
@@ -137,6 +143,7 @@ mod tests {
         Dashboard {
             standing,
             membership: Some(membership),
+            passes: vec![],
             card: None,
             invoices: vec![],
             invoices_known: true,
@@ -181,6 +188,12 @@ mod tests {
                 "A payment is missing. You stay in until 3 March 2027.",
             ),
             (
+                Standing::Pass,
+                |m| m.ends_at = Some(DAY),
+                "You’re in until 3 March 2027.",
+            ),
+            (Standing::Pass, |_| {}, "You’re in, for life."),
+            (
                 Standing::Ended,
                 |m| m.ends_at = Some(DAY),
                 "Your membership ended on 3 March 2027.",
@@ -206,6 +219,7 @@ mod tests {
             Standing::Ending,
             Standing::PastDue,
             Standing::Paused,
+            Standing::Pass,
             Standing::Ended,
             Standing::Unclear,
         ] {

@@ -7,6 +7,8 @@ mod dashboard;
 mod headline;
 #[cfg(feature = "ssr")]
 pub mod page;
+#[cfg(feature = "ssr")]
+mod passes;
 pub mod portal;
 pub mod problem;
 #[cfg(feature = "ssr")]
@@ -39,6 +41,8 @@ pub enum Standing {
     PastDue,
     /// Paused at Stripe.
     Paused,
+    /// No subscription gives access, and a pass does: until `Membership::ends_at`, or for life.
+    Pass,
     /// Had one; no access now.
     Ended,
     /// Stripe says something we do not know: things stay as they are.
@@ -58,6 +62,36 @@ pub struct Membership {
     pub trial_ends_at: Option<i64>,
     /// Until when access stays although a payment is missing, UTC epoch ms.
     pub grace_until: Option<i64>,
+}
+
+/// One pass that was bought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassLine {
+    /// Stripe's product id.
+    pub plan_id: String,
+    pub plan_name: String,
+    /// What was paid for it, once.
+    pub paid: Option<Money>,
+    pub state: PassState,
+    /// UTC epoch ms.
+    pub starts_at: i64,
+    /// UTC epoch ms; none for life.
+    pub ends_at: Option<i64>,
+}
+
+/// What a pass does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassState {
+    /// The bank has not confirmed its payment yet.
+    Waiting,
+    /// Gives access now.
+    Running,
+    /// Paid, and starts when another ends.
+    Ahead,
+    Over,
+    /// Its payment failed, or was taken back: gives nothing.
+    Void,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +169,8 @@ pub struct WhyStep {
 pub struct Dashboard {
     pub standing: Standing,
     pub membership: Option<Membership>,
+    /// Every pass, the newest first; beside a subscription or alone.
+    pub passes: Vec<PassLine>,
     pub card: Option<Card>,
     /// Newest first, at most twelve.
     pub invoices: Vec<InvoiceLine>,

@@ -46,6 +46,7 @@ pub fn When(at: Option<i64>) -> impl IntoView {
 fn kind(kind: &str) -> String {
     match kind {
         "subscription" => "Subscription".to_owned(),
+        "pass" => "Pass".to_owned(),
         "entitlement" => "Membership".to_owned(),
         "role" => "Role".to_owned(),
         "discord" => "Discord".to_owned(),

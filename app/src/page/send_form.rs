@@ -2,7 +2,7 @@
 
 use leptos::{ev, prelude::*};
 
-/// A plain form with one button, and at most one hidden field. With wasm the button says what
+/// A plain form with one button and hidden fields. With wasm the button says what
 /// is going on and a second press sends nothing; without, the form posts all the same and the
 /// server answers a second post as the first.
 #[island]
@@ -12,6 +12,8 @@ pub fn SendForm(
     /// Name of the hidden field; empty for none.
     name: String,
     value: String,
+    /// Further hidden fields, by name and value.
+    more: Vec<(String, String)>,
     label: String,
     /// What the button says once pressed: "Taking you to Stripe…".
     busy: String,
@@ -33,10 +35,15 @@ pub fn SendForm(
     };
     let hidden =
         (!name.is_empty()).then(|| view! { <input type="hidden" name=name value=value /> });
+    let more = more
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+        .collect_view();
     let classes = ["button".to_owned(), class].join(" ");
     view! {
         <form class="send" method="post" action=action on:submit=on_submit>
             {hidden}
+            {more}
             <button
                 type="submit"
                 class=classes

@@ -111,6 +111,7 @@ fn offer_button(
                 action=StartCheckout::url().to_owned()
                 name="price_id".to_owned()
                 value=price.id.clone()
+                more=Vec::new()
                 label=format!("Choose {} – {} {}", plan.name, price.amount.display(), price.interval.per())
                 busy="Taking you to Stripe…".to_owned()
                 class=class.to_owned()

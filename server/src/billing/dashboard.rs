@@ -1,7 +1,8 @@
 //! Rows into a page's view.
 
+use super::passes::PassRow;
 use super::rows::{Rows, SubscriptionRow, read};
-use super::{invoices, stations, words};
+use super::{invoices, passes, stations, words};
 use crate::db::DbError;
 use crate::state::AppState;
 use app::access::{Reason, Status};
@@ -21,13 +22,26 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
         ),
         _ => (None, Some(Vec::new())),
     };
+    let now = state.clock.policy_ms();
     let subscription = shown(&rows.subscriptions);
-    let standing = standing(&rows, subscription);
+    let pass = passes::longest(&rows, now);
+    let standing = match standing(&rows, subscription) {
+        // What a subscription no longer gives, or never gave, a pass may give.
+        Standing::None | Standing::Ended if pass.is_some() => Standing::Pass,
+        standing => standing,
+    };
     let roles = stations::roles(&rows);
     Ok(Dashboard {
         standing,
-        membership: subscription.map(|subscription| membership(&rows, subscription, standing)),
-        payment: stations::payment(subscription, standing),
+        membership: match pass {
+            Some(pass) if standing == Standing::Pass => Some(by_pass(pass)),
+            _ => subscription.map(|subscription| membership(&rows, subscription, standing)),
+        },
+        passes: passes::lines(&rows, now),
+        payment: match pass {
+            Some(pass) if standing == Standing::Pass => stations::paid_once(pass),
+            _ => stations::payment(subscription, standing),
+        },
         access: stations::access(&rows),
         discord: stations::discord(&rows, &roles),
         why: words::why(&rows, &roles),
@@ -77,6 +91,18 @@ fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
         (Status::Paused, _) => Standing::Paused,
         (Status::Incomplete, _) => Standing::Activating,
         (Status::IncompleteExpired, _) => Standing::None,
+    }
+}
+
+fn by_pass(pass: &PassRow) -> Membership {
+    Membership {
+        plan_name: pass.name(),
+        price: pass.price(),
+        interval: None,
+        renews_at: None,
+        ends_at: pass.ends_at,
+        trial_ends_at: None,
+        grace_until: None,
     }
 }
 

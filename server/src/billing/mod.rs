@@ -2,6 +2,7 @@
 
 mod dashboard;
 mod invoices;
+mod passes;
 mod portal;
 mod rows;
 mod stations;

@@ -1,5 +1,6 @@
 //! The rows a dashboard is made of.
 
+use super::passes::PassRow;
 use crate::db::DbError;
 use app::access::Status;
 use sqlx::{AnyConnection, FromRow};
@@ -78,6 +79,8 @@ pub struct Rows {
     pub payer: Option<PayerRow>,
     pub has_customer: bool,
     pub subscriptions: Vec<SubscriptionRow>,
+    /// Newest first.
+    pub passes: Vec<PassRow>,
     pub entitlements: Vec<EntitlementRow>,
     pub grants: Vec<GrantRow>,
 }
@@ -97,6 +100,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     .fetch_optional(&mut *conn)
     .await?;
     let mut subscriptions = Vec::new();
+    let mut passes = Vec::new();
     let mut customers = 0_i64;
     let mut returned = 0_i64;
     if let Some(payer) = &payer {
@@ -108,6 +112,15 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
              subscriptions.read_at \
              FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
              WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
+        )
+        .bind(&payer.id)
+        .fetch_all(&mut *conn)
+        .await?;
+        passes = sqlx::query_as(
+            "SELECT passes.id, passes.plan_id, plans.name AS plan_name, passes.state, passes.amount, \
+             passes.currency, passes.starts_at, passes.ends_at, passes.read_at \
+             FROM passes LEFT JOIN plans ON plans.id = passes.plan_id \
+             WHERE passes.payer_id = $1 ORDER BY passes.starts_at DESC, passes.id DESC",
         )
         .bind(&payer.id)
         .fetch_all(&mut *conn)
@@ -142,6 +155,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
         has_customer: customers > 0,
         payer,
         subscriptions,
+        passes,
         entitlements,
         grants: grants(conn, user_id).await?,
     })

@@ -1,5 +1,6 @@
 //! The chain Payment → Membership → Discord, each with its state, its words and what to do.
 
+use super::passes::PassRow;
 use super::rows::{GrantRow, Rows, SubscriptionRow};
 use app::access::{Reason, Status};
 use app::billing::{RoleLine, Standing, Station, StationState};
@@ -79,6 +80,11 @@ pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> St
             Some("Your access stays as it is while the operator looks at it."),
         ),
     }
+}
+
+pub fn paid_once(pass: &PassRow) -> Station {
+    let text = "Paid once, through Stripe.";
+    station(StationState::Granted, text, Some(pass.read_at), None)
 }
 
 pub fn access(rows: &Rows) -> Station {

@@ -19,6 +19,24 @@ pub fn why(rows: &Rows, roles: &[RoleLine]) -> Vec<WhyStep> {
             at: Some(row.read_at),
         })
         .collect();
+    steps.extend(rows.passes.iter().map(|row| {
+        let until = match row.ends_at.map(app::page::dates::day) {
+            None => "for life".to_owned(),
+            Some(day) => format!("until {}", day.unwrap_or_default()),
+        };
+        WhyStep {
+            kind: "pass".to_owned(),
+            text: match row.state.as_str() {
+                "paid" => format!("Your pass to {} is paid and runs {until}.", row.name()),
+                "waiting" => format!(
+                    "Your pass to {} waits for the bank to confirm its payment.",
+                    row.name()
+                ),
+                _ => format!("The payment of your pass to {} failed.", row.name()),
+            },
+            at: Some(row.read_at),
+        }
+    }));
     steps.extend(rows.entitlements.iter().map(|row| {
         let plan = row.plan_name.as_deref().unwrap_or(&row.plan_id);
         let verdict = match row.state.as_str() {

@@ -1,6 +1,7 @@
 //! Reading the truth from Stripe and making our rows equal to it.
 
 mod backoff;
+mod checkouts;
 mod customer;
 mod payer;
 pub mod payers;

@@ -1,8 +1,8 @@
 //! The writing transaction of a payer's sync: subscriptions, entitlements, dirty users, audit.
 
 use super::payer::SyncError;
-use super::payers;
 use super::truth::{Read, Truth};
+use super::{checkouts, payers};
 use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
@@ -17,22 +17,16 @@ const RENEWAL_JITTER_MS: i64 = 60 * 60 * 1000;
 /// Never look again sooner: what should have changed by time and has not is asked at this pace.
 const SOONEST_MS: i64 = 10 * 60 * 1000;
 
-/// How often an open checkout is looked at when nothing is heard of it.
-const OPEN_CHECKOUT_MS: i64 = 60 * 60 * 1000;
-/// The same while it is young, for most are paid at once or never.
-const FRESH_LOOK_MS: i64 = 10 * 60 * 1000;
-const YOUNG_CHECKOUT_MS: i64 = 60 * 60 * 1000;
-/// The same when the person came back from paying and Stripe did not know of it yet.
-const RETURNED_CHECKOUT_MS: i64 = 60 * 1000;
-
 /// One entitlement as the row keeps it.
-struct Entitled<'a> {
-    user_id: &'a str,
-    plan_id: &'a str,
-    source_id: &'a str,
-    state: &'static str,
-    reason: Reason,
-    until: Option<i64>,
+pub(super) struct Entitled<'a> {
+    pub user_id: &'a str,
+    pub plan_id: &'a str,
+    /// `subscription` or `pass`.
+    pub source: &'static str,
+    pub source_id: &'a str,
+    pub state: &'static str,
+    pub reason: Reason,
+    pub until: Option<i64>,
 }
 
 /// Writes what was read and gives the lease back. Answers whether a user was marked.
@@ -82,7 +76,7 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
         }
     }
     card(state, &mut tx, lease, truth, now).await?;
-    next = sooner(next, checkouts(&mut tx, lease, truth, now).await?);
+    next = sooner(next, checkouts::settle(&mut tx, lease, truth, now).await?);
     next = sooner(next, changes::settle(&mut tx, lease, truth, now).await?);
     dirty::finish(&mut tx, lease, next, now).await?;
     tx.commit().await?;
@@ -90,7 +84,7 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
     Ok(changed)
 }
 
-fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+pub(super) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
@@ -207,6 +201,7 @@ async fn entitle(
     let entitled = Entitled {
         user_id,
         plan_id: product_id,
+        source: "subscription",
         source_id: &read.id,
         state,
         reason: decided.reason,
@@ -244,6 +239,7 @@ async fn deny_missing(
         let entitled = Entitled {
             user_id,
             plan_id: &plan_id,
+            source: "subscription",
             source_id: &source_id,
             state: "denied",
             reason,
@@ -254,7 +250,8 @@ async fn deny_missing(
     Ok(changed)
 }
 
-async fn put(
+/// Writes one entitlement and its audit. Answers whether what it gives changed.
+pub(super) async fn put(
     conn: &mut AnyConnection,
     entitled: &Entitled<'_>,
     lease: &Lease,
@@ -262,10 +259,11 @@ async fn put(
 ) -> Result<bool, DbError> {
     let old: Option<(String, String, Option<i64>)> = sqlx::query_as(
         "SELECT state, reason, until_at FROM entitlements \
-         WHERE user_id = $1 AND plan_id = $2 AND source = 'subscription' AND source_id = $3",
+         WHERE user_id = $1 AND plan_id = $2 AND source = $3 AND source_id = $4",
     )
     .bind(entitled.user_id)
     .bind(entitled.plan_id)
+    .bind(entitled.source)
     .bind(entitled.source_id)
     .fetch_optional(&mut *conn)
     .await?;
@@ -276,12 +274,13 @@ async fn put(
     }
     sqlx::query(
         "INSERT INTO entitlements (user_id, plan_id, source, source_id, state, reason, until_at, changed_at) \
-         VALUES ($1, $2, 'subscription', $3, $4, $5, $6, $7) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (user_id, plan_id, source, source_id) DO UPDATE SET state = excluded.state, \
          reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at",
     )
     .bind(entitled.user_id)
     .bind(entitled.plan_id)
+    .bind(entitled.source)
     .bind(entitled.source_id)
     .bind(entitled.state)
     .bind(entitled.reason.as_str())
@@ -350,41 +349,4 @@ async fn card(
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// A running subscription settles whatever checkout was open, and time ends the others; their
-/// addresses are forgotten. Answers when to look again for one that may still be paid.
-async fn checkouts(
-    conn: &mut AnyConnection,
-    lease: &Lease,
-    truth: &Truth,
-    now: i64,
-) -> Result<Option<i64>, DbError> {
-    let running = truth
-        .subscriptions
-        .iter()
-        .any(|read| !read.facts.status.is_final());
-    let over_before = if running { i64::MAX } else { now };
-    sqlx::query(
-        "UPDATE checkouts SET state = $1, url_sealed = NULL \
-         WHERE payer_id = $2 AND state IN ('opening', 'open', 'returned') AND expires_at <= $3",
-    )
-    .bind(if running { "complete" } else { "over" })
-    .bind(&lease.id)
-    .bind(over_before)
-    .execute(&mut *conn)
-    .await?;
-    let open: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT state, created_at FROM checkouts \
-         WHERE payer_id = $1 AND state IN ('opening', 'open', 'returned')",
-    )
-    .bind(&lease.id)
-    .fetch_all(conn)
-    .await?;
-    let look = |(state, created_at): &(String, i64)| match state.as_str() {
-        "returned" => now + RETURNED_CHECKOUT_MS,
-        _ if now - created_at < YOUNG_CHECKOUT_MS => now + FRESH_LOOK_MS,
-        _ => now + OPEN_CHECKOUT_MS,
-    };
-    Ok(open.iter().map(look).min())
 }
