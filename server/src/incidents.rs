@@ -44,6 +44,17 @@ pub async fn close(
     Ok(())
 }
 
+/// Whether there is or was such an incident.
+pub async fn known(conn: &mut AnyConnection, kind: &str, subject: &str) -> Result<bool, DbError> {
+    let found: Option<String> =
+        sqlx::query_scalar("SELECT kind FROM incidents WHERE kind = $1 AND subject = $2")
+            .bind(kind)
+            .bind(subject)
+            .fetch_optional(conn)
+            .await?;
+    Ok(found.is_some())
+}
+
 /// How many are open.
 pub async fn count_open(conn: &mut AnyConnection) -> Result<i64, DbError> {
     Ok(

@@ -66,7 +66,7 @@ fn of_subscription(facts: &SubscriptionFacts, policy: Policy, now: i64) -> Acces
     match &facts.status {
         Status::Trialing => granted(Reason::Trial, facts.trial_end.or(facts.period_end)),
         Status::Active if facts.collection_paused && !policy.pause_keeps => {
-            paused(facts.period_end, now)
+            paused(facts.paid_until.or(facts.period_end), now)
         }
         Status::Active => match facts.ends_at() {
             Some(end) => granted(Reason::Ending, Some(end)),

@@ -4,8 +4,10 @@
 mod decide;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use decide::{access, best};
+pub use unread::{HOLD_MS, Unread, unread};
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,18 @@ pub enum PaymentFate {
     Refunded,
 }
 
+impl PaymentFate {
+    /// The word rows use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Disputed => "disputed",
+            Self::Refunded => "refunded",
+        }
+    }
+}
+
 /// What Stripe says of one subscription. Times are UTC epoch ms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SubscriptionFacts {
@@ -86,6 +100,9 @@ pub struct SubscriptionFacts {
     pub trial_end: Option<i64>,
     /// `pause_collection` is set.
     pub collection_paused: bool,
+    /// While it is paused: the end of the last period that was paid. Stripe begins new periods
+    /// all the same, and leaves their invoices void, uncollectible or drafts.
+    pub paid_until: Option<i64>,
     /// When the oldest unpaid invoice was finalised, or fell due.
     pub unpaid_since: Option<i64>,
     pub payment: PaymentFate,

@@ -13,6 +13,7 @@ fn subscription(status: Status) -> SubscriptionFacts {
         cancel_at_period_end: false,
         trial_end: None,
         collection_paused: false,
+        paid_until: None,
         unpaid_since: None,
         payment: PaymentFate::Kept,
     }
@@ -89,7 +90,7 @@ fn every_row_of_the_table() {
     };
     assert_eq!(decide(paused.clone()), (Granted, Reason::PausedPaidUp, end));
     let paused = SubscriptionFacts {
-        period_end: Some(NOW),
+        paid_until: Some(NOW),
         ..paused
     };
     assert_eq!(decide(paused), (Denied, Reason::Paused, None));
@@ -193,7 +194,7 @@ prop_compose! {
     ) -> SubscriptionFacts {
         SubscriptionFacts {
             status, period_start: start, period_end: end, cancel_at, cancel_at_period_end,
-            trial_end: None, collection_paused, unpaid_since, payment,
+            trial_end: None, collection_paused, paid_until: None, unpaid_since, payment,
         }
     }
 }

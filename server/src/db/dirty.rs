@@ -22,6 +22,8 @@ pub enum SubjectKind {
     User,
     /// A Stripe customer we have no payer for (yet).
     Customer,
+    /// A Stripe charge that was refunded or disputed.
+    Charge,
     /// All plans: Stripe's products and prices.
     Plans,
     /// The guild and its roles.
@@ -35,6 +37,7 @@ impl SubjectKind {
             Self::Payer => "payer",
             Self::User => "user",
             Self::Customer => "customer",
+            Self::Charge => "charge",
             Self::Plans => "plans",
             Self::Guild => "guild",
         }
@@ -45,6 +48,7 @@ impl SubjectKind {
             Self::Payer,
             Self::User,
             Self::Customer,
+            Self::Charge,
             Self::Plans,
             Self::Guild,
         ]

@@ -23,10 +23,10 @@ use stripe_core::customer::{CreateCustomer, RetrieveCustomer};
 use stripe_product::price::ListPrice;
 use stripe_product::product::ListProduct;
 
-const PAGE: i64 = 100;
+pub(super) const PAGE: i64 = 100;
 
 pub struct StripeClient {
-    transport: Transport,
+    pub(super) transport: Transport,
 }
 
 impl StripeClient {
@@ -38,7 +38,7 @@ impl StripeClient {
     }
 
     /// Every page of a list; `page` builds the request that starts after an id.
-    async fn all<T: DeserializeOwned>(
+    pub(super) async fn all<T: DeserializeOwned>(
         &self,
         id_of: impl Fn(&T) -> &str,
         page: impl Fn(Option<&str>) -> RequestBuilder,
@@ -55,7 +55,7 @@ impl StripeClient {
         }
     }
 
-    async fn found<T: DeserializeOwned>(
+    pub(super) async fn found<T: DeserializeOwned>(
         &self,
         request: &RequestBuilder,
     ) -> Result<Option<T>, StripeError> {

@@ -2,11 +2,13 @@
 //! are decoded into. Nothing outside this folder speaks HTTP to Stripe.
 
 pub mod changes;
+pub mod charges;
 mod client;
 pub mod error;
 pub mod objects;
 mod transport;
 
+pub use charges::ChargesApi;
 pub use client::StripeClient;
 pub use error::{FailureClass, StripeError};
 pub use transport::{StripeConfig, Transport};
@@ -43,7 +45,7 @@ pub struct NewCheckout {
 
 /// Stripe, as far as Rollcall asks it. Every creating call takes a durable idempotency key.
 #[async_trait]
-pub trait StripeApi: Send + Sync {
+pub trait StripeApi: ChargesApi + Send + Sync {
     async fn account(&self) -> Result<Account, StripeError>;
     /// `None`: Stripe does not know the id. A deleted customer is `Some` with `deleted`.
     async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError>;

@@ -21,7 +21,7 @@ pub struct Customer {
 }
 
 /// A field that is an id, or the object when it was expanded.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Expandable<T> {
     Id(String),
@@ -127,11 +127,7 @@ impl Invoice {
     /// The subscription it bills (`parent.subscription_details.subscription`).
     #[must_use]
     pub fn subscription_id(&self) -> Option<&str> {
-        let details = self.parent.as_ref()?.subscription_details.as_ref()?;
-        match &details.subscription {
-            Expandable::Id(id) => Some(id),
-            Expandable::Object(value) => value.get("id")?.as_str(),
-        }
+        self.parent.as_ref()?.subscription_id()
     }
 }
 
@@ -145,6 +141,16 @@ pub struct Transitions {
 pub struct InvoiceParent {
     #[serde(default)]
     pub subscription_details: Option<SubscriptionDetails>,
+}
+
+impl InvoiceParent {
+    #[must_use]
+    pub fn subscription_id(&self) -> Option<&str> {
+        match &self.subscription_details.as_ref()?.subscription {
+            Expandable::Id(id) => Some(id),
+            Expandable::Object(value) => value.get("id")?.as_str(),
+        }
+    }
 }
 
 #[derive(Clone, Deserialize)]

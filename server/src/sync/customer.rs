@@ -2,8 +2,10 @@
 //! metadata carries our ids, from which a lost link is rebuilt.
 
 use super::{SyncError, payers};
+use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::state::AppState;
+use sqlx::AnyConnection;
 
 /// Reads the customer; links it and marks its payer when it is ours.
 pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
@@ -40,6 +42,7 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
     }
     if let Some(payer_id) = &payer_id {
         payers::link(&mut tx, &lease.id, payer_id, now).await?;
+        mark_charges(&mut tx, lease, now).await?;
         dirty::mark(
             &mut tx,
             SubjectKind::Payer,
@@ -57,6 +60,19 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
     tx.commit().await?;
     if payer_id.is_some() {
         state.work.notify_one();
+    }
+    Ok(())
+}
+
+/// What went back before we knew whose it was is looked at again, so that somebody is told.
+async fn mark_charges(conn: &mut AnyConnection, lease: &Lease, now: i64) -> Result<(), DbError> {
+    let charges: Vec<String> = sqlx::query_scalar("SELECT id FROM charges WHERE customer_id = $1")
+        .bind(&lease.id)
+        .fetch_all(&mut *conn)
+        .await?;
+    for charge in charges {
+        let kind = SubjectKind::Charge;
+        dirty::mark(conn, kind, &charge, now, lease.class, &lease.trace).await?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Reading the truth from Stripe and making our rows equal to it.
 
 mod backoff;
+mod charge;
+pub mod charges;
 mod checkouts;
 mod customer;
 mod payer;

@@ -30,7 +30,7 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
         payers::customers(&mut conn, &lease.id).await?
     };
     let truth = truth::read(state, lease, &customers).await?;
-    let marked = write::payer(state, lease, &truth).await?;
+    let marked = write::payer(state, lease, truth).await?;
     state.released.notify_waiters();
     if marked {
         state.work.notify_one();

@@ -102,6 +102,17 @@ fn card(subscription: &Subscription) -> Option<CardDetails> {
     method.card.clone()
 }
 
+/// The end of the last paid period. Periods go on while collection is paused; the invoice of such
+/// a period is void, uncollectible or stays a draft, and its period is not paid for.
+fn paid_until(subscription: &Subscription) -> Option<i64> {
+    let item = subscription.items.data.first()?;
+    let newest = subscription.latest_invoice.as_ref()?.object()?;
+    match newest.status.as_deref() {
+        Some("void" | "uncollectible" | "draft" | "open") => item.current_period_start.map(ms),
+        _ => item.current_period_end.map(ms),
+    }
+}
+
 fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> Read {
     let item = subscription.items.data.first();
     let price = item.map(|item| &item.price);
@@ -132,6 +143,7 @@ fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> 
             cancel_at_period_end: subscription.cancel_at_period_end,
             trial_end: subscription.trial_end.map(ms),
             collection_paused: subscription.pause_collection.is_some(),
+            paid_until: paid_until(subscription),
             unpaid_since: unpaid_since.map(ms),
             payment: PaymentFate::Kept,
         },

@@ -1,6 +1,7 @@
 //! Works off what is dirty: claims, reads, writes; failures go where their class says.
 
 use super::backoff::delay_ms;
+use super::charge::sync_charge;
 use super::customer::sync_customer;
 use super::payer::{SyncError, sync_payer};
 use crate::db::DbError;
@@ -72,6 +73,9 @@ async fn handle(state: &AppState, lease: Lease) {
                 .await
                 .map_err(|e| of_sync(state, &lease, e)),
             SubjectKind::Customer => sync_customer(state, &lease)
+                .await
+                .map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Charge => sync_charge(state, &lease)
                 .await
                 .map_err(|e| of_sync(state, &lease, e)),
             SubjectKind::Plans => sync_plans(state, &lease).await.map_err(|e| match e {

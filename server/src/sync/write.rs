@@ -2,7 +2,7 @@
 
 use super::payer::SyncError;
 use super::truth::{Read, Truth};
-use super::{checkouts, payers};
+use super::{charges, checkouts, payers};
 use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
@@ -30,7 +30,7 @@ pub(super) struct Entitled<'a> {
 }
 
 /// Writes what was read and gives the lease back. Answers whether a user was marked.
-pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<bool, SyncError> {
+pub async fn payer(state: &AppState, lease: &Lease, mut truth: Truth) -> Result<bool, SyncError> {
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
@@ -42,6 +42,8 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
             .execute(&mut *tx)
             .await?;
     }
+    settle_payments(&mut tx, &lease.id, &mut truth).await?;
+    let truth = &truth;
     let mut next: Option<i64> = None;
     let mut changed = false;
     for read in &truth.subscriptions {
@@ -84,6 +86,20 @@ pub async fn payer(state: &AppState, lease: &Lease, truth: &Truth) -> Result<boo
     Ok(changed)
 }
 
+/// What became of the payments is in our rows: a sync of the charge wrote it and marked the payer.
+async fn settle_payments(
+    conn: &mut AnyConnection,
+    payer_id: &str,
+    truth: &mut Truth,
+) -> Result<(), DbError> {
+    let moved_back = charges::of_payer(conn, payer_id).await?;
+    for read in &mut truth.subscriptions {
+        let facts = &mut read.facts;
+        facts.payment = charges::fate(&moved_back, &read.id, facts.period_start, facts.period_end);
+    }
+    Ok(())
+}
+
 pub(super) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -111,8 +127,8 @@ async fn subscription(
     sqlx::query(
         "INSERT INTO subscriptions (id, payer_id, customer_id, plan_id, price_id, status, quantity, \
          unit_amount, currency, period, period_start, period_end, cancel_at, cancel_at_period_end, \
-         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at, payment) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
          ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, plan_id = excluded.plan_id, \
          price_id = excluded.price_id, status = excluded.status, quantity = excluded.quantity, \
          unit_amount = excluded.unit_amount, currency = excluded.currency, period = excluded.period, \
@@ -120,7 +136,7 @@ async fn subscription(
          cancel_at = excluded.cancel_at, cancel_at_period_end = excluded.cancel_at_period_end, \
          ended_at = excluded.ended_at, trial_end = excluded.trial_end, \
          collection_paused = excluded.collection_paused, unpaid_since = excluded.unpaid_since, \
-         read_at = excluded.read_at",
+         read_at = excluded.read_at, payment = excluded.payment",
     )
     .bind(&read.id)
     .bind(payer_id)
@@ -142,6 +158,7 @@ async fn subscription(
     .bind(facts.unpaid_since)
     .bind(read.created_at)
     .bind(now)
+    .bind(facts.payment.as_str())
     .execute(conn)
     .await?;
     Ok(())

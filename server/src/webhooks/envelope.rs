@@ -21,6 +21,8 @@ pub struct Envelope {
     pub livemode: bool,
     pub object_id: Option<String>,
     pub customer_id: Option<String>,
+    /// The charge that a refund or dispute is about.
+    pub charge_id: Option<String>,
 }
 
 /// Whose truth an event hints at.
@@ -28,6 +30,8 @@ pub struct Envelope {
 pub enum Subject {
     /// A Stripe customer, ours or not.
     Customer(String),
+    /// A charge that was refunded or disputed: a dispute names no customer.
+    Charge(String),
     Plans,
 }
 
@@ -52,16 +56,27 @@ struct Object {
     #[serde(default, rename = "object")]
     kind: Option<String>,
     #[serde(default)]
-    customer: Option<CustomerField>,
+    customer: Option<IdField>,
+    #[serde(default)]
+    charge: Option<IdField>,
 }
 
 /// An id, an expanded object, or something else that we do not look into.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum CustomerField {
+enum IdField {
     Id(String),
     Object { id: String },
     Other(serde::de::IgnoredAny),
+}
+
+impl IdField {
+    fn id(self) -> Option<String> {
+        match self {
+            Self::Id(id) | Self::Object { id } => Some(id),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 /// Stripe's ids; anything else does not get near our rows or logs.
@@ -82,10 +97,13 @@ impl Envelope {
                 column: error.column(),
             })?;
         let object = event.data.object;
-        let customer_id = match (object.kind.as_deref(), object.customer) {
-            (Some("customer"), _) => object.id.clone(),
-            (_, Some(CustomerField::Id(id) | CustomerField::Object { id })) => Some(id),
-            (_, Some(CustomerField::Other(_)) | None) => None,
+        let customer_id = match object.kind.as_deref() {
+            Some("customer") => object.id.clone(),
+            _ => object.customer.and_then(IdField::id),
+        };
+        let charge_id = match object.kind.as_deref() {
+            Some("charge") => object.id.clone(),
+            _ => object.charge.and_then(IdField::id),
         };
         let envelope = Self {
             id: event.id,
@@ -94,8 +112,13 @@ impl Envelope {
             livemode: event.livemode,
             object_id: object.id,
             customer_id,
+            charge_id,
         };
-        let optional = [&envelope.object_id, &envelope.customer_id];
+        let optional = [
+            &envelope.object_id,
+            &envelope.customer_id,
+            &envelope.charge_id,
+        ];
         if is_id(&envelope.id)
             && is_id(&envelope.r#type)
             && optional.into_iter().flatten().all(|id| is_id(id))
@@ -112,6 +135,13 @@ impl Envelope {
         let family = |prefix: &str| self.r#type.starts_with(prefix);
         if family("product.") || family("price.") {
             return Some(Subject::Plans);
+        }
+        let moved_back = self.r#type == "charge.refunded"
+            || family("charge.refund.")
+            || family("charge.dispute.")
+            || family("refund.");
+        if moved_back && let Some(charge) = &self.charge_id {
+            return Some(Subject::Charge(charge.clone()));
         }
         let ours = [
             "checkout.session.",
@@ -135,6 +165,7 @@ impl Subject {
     pub fn kind(&self) -> SubjectKind {
         match self {
             Self::Customer(_) => SubjectKind::Customer,
+            Self::Charge(_) => SubjectKind::Charge,
             Self::Plans => SubjectKind::Plans,
         }
     }
@@ -197,6 +228,24 @@ mod tests {
             subject("invoice.paid"),
             Some(Subject::Customer("cus_1".into()))
         );
+        for kind in [
+            "charge.dispute.created",
+            "charge.refund.updated",
+            "refund.created",
+        ] {
+            let object = r#"{"id":"x_1","object":"dispute","charge":"ch_1"}"#;
+            let envelope = Envelope::parse(event(kind, object).as_bytes()).unwrap();
+            assert_eq!(
+                envelope.subject(),
+                Some(Subject::Charge("ch_1".into())),
+                "{kind}"
+            );
+        }
+        let refunded = r#"{"id":"ch_2","object":"charge","customer":"cus_1"}"#;
+        let envelope = Envelope::parse(event("charge.refunded", refunded).as_bytes()).unwrap();
+        assert_eq!(envelope.subject(), Some(Subject::Charge("ch_2".into())));
+        let charged = Envelope::parse(event("charge.succeeded", refunded).as_bytes()).unwrap();
+        assert_eq!(charged.subject(), Some(Subject::Customer("cus_1".into())));
         assert_eq!(subject("terminal.reader.action_failed"), None);
         assert_eq!(subject("something.new"), None);
     }

@@ -65,7 +65,8 @@ pub async fn receive(state: &AppState, envelope: &Envelope) -> Result<Outcome, D
                     None => (SubjectKind::Customer, customer),
                 }
             }
-            _ => (SubjectKind::Plans, plans::SUBJECT.to_owned()),
+            Some(Subject::Charge(charge)) => (SubjectKind::Charge, charge),
+            Some(Subject::Plans) | None => (SubjectKind::Plans, plans::SUBJECT.to_owned()),
         };
         dirty::mark(&mut tx, kind, &id, now, Class::Event, &envelope.id).await?;
     }

@@ -7,6 +7,7 @@ mod billing;
 mod checkout;
 mod discord;
 mod guards;
+mod lifecycle;
 mod login;
 mod plans;
 mod roles;

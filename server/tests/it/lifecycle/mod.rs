@@ -1,0 +1,6 @@
+//! Every way a membership can go, end to end: Stripe's state moved in the sandbox, its clock
+//! advanced, and then what our rows, the guild's roles and the member's page say.
+
+mod support;
+
+mod money_back;

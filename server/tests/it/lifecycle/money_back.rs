@@ -1,0 +1,157 @@
+//! Refunds and disputes.
+
+use super::support::{days, incidents, seen, words};
+use crate::login::site::ADA;
+use crate::on_both;
+use crate::support::{Person, World};
+
+async fn charge(world: &World, person: &Person<'_>) -> String {
+    let customer = person.customer().await;
+    world
+        .sandbox
+        .with(|w| w.stripe.latest_charge(&customer).unwrap())
+}
+
+async fn a_full_refund_is_told_to_the_operator_and_access_stays(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    // In part first: nothing to tell.
+    world
+        .sandbox
+        .with(|w| w.stripe.refund_charge(&charge, Some(100)).unwrap());
+    world.settle().await;
+    assert!(incidents(world).await.is_empty());
+    world
+        .sandbox
+        .with(|w| w.stripe.refund_charge(&charge, None).unwrap());
+    world.settle().await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("granted", "paid"));
+    assert!(now.roles && now.heading.starts_with("You’re in. Renews on"));
+    assert_eq!(incidents(world).await, ["refund"]);
+    let fate: String = sqlx::query_scalar("SELECT payment FROM subscriptions")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap();
+    assert_eq!(fate, "refunded");
+    // What it paid for is over: so is the matter.
+    days(world, 32).await;
+    assert!(incidents(world).await.is_empty());
+    assert!(seen(world, &mut ada, "Patron").await.roles);
+}
+on_both!(a_full_refund_is_told_to_the_operator_and_access_stays);
+
+async fn a_dispute_denies_and_winning_it_restores(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    let dispute = world
+        .sandbox
+        .with(|w| w.stripe.open_dispute(&charge, "fraudulent").unwrap());
+    world.settle().await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.status, "active");
+    assert_eq!(now.access, words("denied", "disputed"));
+    assert!(!now.roles);
+    assert_eq!(incidents(world).await, ["dispute"]);
+    // Nobody tells us of the end: it is looked at every day.
+    world.sandbox.with(|w| {
+        w.stripe
+            .set_delivery_faults(sandbox::stripe::DeliveryFaults {
+                drop: 100,
+                ..Default::default()
+            });
+        w.stripe.close_dispute(&dispute, true).unwrap();
+    });
+    days(world, 2).await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("granted", "paid"));
+    assert!(now.roles);
+    assert!(incidents(world).await.is_empty());
+}
+on_both!(a_dispute_denies_and_winning_it_restores);
+
+async fn a_lost_dispute_denies_its_period_and_a_renewal_pays_anew(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    world.sandbox.with(|w| {
+        let dispute = w.stripe.open_dispute(&charge, "fraudulent").unwrap();
+        w.stripe.close_dispute(&dispute, false).unwrap();
+    });
+    world.settle().await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("denied", "disputed"));
+    assert!(!now.roles);
+    assert_eq!(incidents(world).await, ["dispute"]);
+    days(world, 32).await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("granted", "paid"));
+    assert!(now.roles);
+    assert!(incidents(world).await.is_empty());
+}
+on_both!(a_lost_dispute_denies_its_period_and_a_renewal_pays_anew);
+
+async fn a_dispute_heard_before_its_customer_counts_once_it_is_known(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    // The link is lost, as if the customer had never been known here.
+    let mut tx = world.state.db.begin().await.unwrap();
+    sqlx::query("DELETE FROM customers")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    world
+        .sandbox
+        .with(|w| w.stripe.open_dispute(&charge, "fraudulent").unwrap());
+    world.settle().await;
+    assert_eq!(
+        seen(world, &mut ada, "Patron").await.access,
+        words("denied", "disputed")
+    );
+    assert_eq!(incidents(world).await, ["dispute"]);
+    let dispute = open_dispute_of(world, &charge);
+    world
+        .sandbox
+        .with(|w| w.stripe.close_dispute(&dispute, true).unwrap());
+    world.settle().await;
+    assert!(seen(world, &mut ada, "Patron").await.roles);
+}
+on_both!(a_dispute_heard_before_its_customer_counts_once_it_is_known);
+
+fn open_dispute_of(world: &World, charge: &str) -> String {
+    world.sandbox.with(|w| {
+        let state = w.stripe.state_json();
+        let disputes = state["disputes"].as_array().unwrap().clone();
+        disputes
+            .iter()
+            .find(|dispute| dispute["charge"] == charge)
+            .and_then(|dispute| dispute["id"].as_str().map(str::to_owned))
+            .unwrap()
+    })
+}
+
+/// The budget: what charges say comes from our rows, so a sync still costs one read of Stripe.
+async fn a_sync_of_a_payer_with_a_refund_costs_one_read(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    world
+        .sandbox
+        .with(|w| w.stripe.refund_charge(&charge, Some(100)).unwrap());
+    world.settle().await;
+    let subscription = super::support::subscription(world).await;
+    let before = world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.stripe
+            .cancel_later(now, &subscription, false, false)
+            .unwrap();
+        w.calls.total()
+    });
+    world.settle().await;
+    assert_eq!(world.sandbox.with(|w| w.calls.total()), before + 1);
+}
+on_both!(a_sync_of_a_payer_with_a_refund_costs_one_read);
