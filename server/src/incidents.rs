@@ -3,6 +3,9 @@
 use crate::db::DbError;
 use sqlx::AnyConnection;
 
+/// A subject that needs a person, by its name (`payer pay_1`); closed when its sync succeeds.
+pub const PARKED: &str = "parked";
+
 /// Opens an incident, or keeps the open one with the newer words.
 pub async fn open(
     conn: &mut AnyConnection,

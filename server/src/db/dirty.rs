@@ -6,7 +6,9 @@
 
 use super::{Db, DbError, Kind};
 use crate::clock::Clock;
+use crate::incidents;
 use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
+use std::fmt::{self, Display, Formatter};
 
 /// A `due_at` no clock reaches: nothing to look at until somebody marks the subject.
 pub const NEVER: i64 = 9_000_000_000_000_000;
@@ -28,6 +30,8 @@ pub enum SubjectKind {
     Plans,
     /// The guild and its roles.
     Guild,
+    /// Stripe's events, read by our own cursor.
+    Events,
 }
 
 impl SubjectKind {
@@ -40,6 +44,7 @@ impl SubjectKind {
             Self::Charge => "charge",
             Self::Plans => "plans",
             Self::Guild => "guild",
+            Self::Events => "events",
         }
     }
 
@@ -51,6 +56,7 @@ impl SubjectKind {
             Self::Charge,
             Self::Plans,
             Self::Guild,
+            Self::Events,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -102,6 +108,8 @@ pub struct Lease {
     pub fence: i64,
     pub class: Class,
     pub attempts: i64,
+    /// What it failed of last, when others fail of the same.
+    pub cause: Option<String>,
     pub trace: String,
 }
 
@@ -113,7 +121,15 @@ struct LeaseRow {
     fence: i64,
     class: i64,
     attempts: i64,
+    cause: Option<String>,
     trace: String,
+}
+
+/// The subject, as incidents name it: `payer pay_1`.
+impl Display for Lease {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.id)
+    }
 }
 
 impl TryFrom<LeaseRow> for Lease {
@@ -127,13 +143,16 @@ impl TryFrom<LeaseRow> for Lease {
             fence: row.fence,
             class: Class::from_number(row.class),
             attempts: row.attempts,
+            cause: row.cause,
             trace: row.trace,
         })
     }
 }
 
 /// Marks a subject: its truth may have changed. `due_at` is on the policy clock; the sooner of
-/// old and new counts. Unparks, for a mark is news.
+/// old and new counts. Unparks, for a mark is news. A subject that is backing off keeps its
+/// moment, for however many events arrive, what it needs is not to be had yet; only a person
+/// (urgent) brings it forward.
 pub async fn mark(
     conn: &mut AnyConnection,
     kind: SubjectKind,
@@ -147,9 +166,12 @@ pub async fn mark(
          lease_until, fence, last_error, trace) \
          VALUES ($1, $2, 1, $3, $4, $5, 0, 0, 0, 0, NULL, $6) \
          ON CONFLICT (kind, id) DO UPDATE SET generation = dirty.generation + 1, \
-         due_at = CASE WHEN excluded.due_at < dirty.due_at THEN excluded.due_at ELSE dirty.due_at END, \
-         class = CASE WHEN excluded.rank_at < dirty.rank_at THEN excluded.class ELSE dirty.class END, \
-         rank_at = CASE WHEN excluded.rank_at < dirty.rank_at THEN excluded.rank_at ELSE dirty.rank_at END, \
+         due_at = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.due_at \
+         WHEN excluded.due_at < dirty.due_at THEN excluded.due_at ELSE dirty.due_at END, \
+         class = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.class \
+         WHEN excluded.rank_at < dirty.rank_at THEN excluded.class ELSE dirty.class END, \
+         rank_at = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.rank_at \
+         WHEN excluded.rank_at < dirty.rank_at THEN excluded.rank_at ELSE dirty.rank_at END, \
          parked = 0, trace = excluded.trace",
     )
     .bind(kind.as_str())
@@ -173,7 +195,7 @@ pub async fn claim(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>,
         "UPDATE dirty SET lease_until = $1, fence = fence + 1 WHERE (kind, id) IN \
          (SELECT kind, id FROM dirty WHERE parked = 0 AND rank_at <= $2 AND due_at <= $3 \
          AND lease_until <= $4 ORDER BY rank_at LIMIT $5{skip_locked}) \
-         RETURNING kind, id, generation, fence, class, attempts, trace"
+         RETURNING kind, id, generation, fence, class, attempts, cause, trace"
     );
     let now = clock.policy_ms();
     let mut tx = db.begin().await?;
@@ -203,7 +225,7 @@ pub async fn claim_one(
     let row: Option<LeaseRow> = sqlx::query_as(
         "UPDATE dirty SET lease_until = $1, fence = fence + 1 \
          WHERE kind = $2 AND id = $3 AND lease_until <= $4 \
-         RETURNING kind, id, generation, fence, class, attempts, trace",
+         RETURNING kind, id, generation, fence, class, attempts, cause, trace",
     )
     .bind(lease_now + LEASE_MS)
     .bind(kind.as_str())
@@ -256,7 +278,7 @@ pub async fn finish(
 ) -> Result<(), DbError> {
     let next = next_look.unwrap_or(NEVER);
     let done = sqlx::query(
-        "UPDATE dirty SET lease_until = 0, attempts = 0, last_error = NULL, parked = 0, \
+        "UPDATE dirty SET lease_until = 0, attempts = 0, last_error = NULL, cause = NULL, parked = 0, \
          due_at = CASE WHEN generation = $1 THEN $2 ELSE $3 END, \
          class = CASE WHEN generation = $1 THEN $4 ELSE class END, \
          rank_at = CASE WHEN generation = $1 THEN $5 ELSE $3 END \
@@ -270,9 +292,13 @@ pub async fn finish(
     .bind(lease.kind.as_str())
     .bind(&lease.id)
     .bind(lease.fence)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    one_row(done.rows_affected())
+    one_row(done.rows_affected())?;
+    if lease.attempts > 0 {
+        incidents::close(conn, incidents::PARKED, &lease.to_string(), now).await?;
+    }
+    Ok(())
 }
 
 /// What becomes of a subject whose reading failed.
@@ -284,8 +310,17 @@ pub enum AfterFailure {
     Park,
 }
 
-/// Gives the lease back after a failure. `error` is our own words, never an outside text.
-pub async fn fail(db: &Db, lease: &Lease, after: AfterFailure, error: &str) -> Result<(), DbError> {
+/// Gives the lease back after a failure. `error` is our own words, never an outside text; `cause`
+/// is what others fail of too. A retry keeps its moment even when the subject was marked
+/// meanwhile, or events that keep arriving would undo every back-off; a subject marked meanwhile
+/// is not parked, for the mark may be the mending.
+pub async fn fail(
+    db: &Db,
+    lease: &Lease,
+    after: AfterFailure,
+    error: &str,
+    cause: Option<&str>,
+) -> Result<(), DbError> {
     let (due_at, parked) = match after {
         AfterFailure::RetryAt(at) => (at, 0_i64),
         AfterFailure::Park => (NEVER, 1),
@@ -293,9 +328,9 @@ pub async fn fail(db: &Db, lease: &Lease, after: AfterFailure, error: &str) -> R
     let mut tx = db.begin().await?;
     let done = sqlx::query(
         "UPDATE dirty SET lease_until = 0, attempts = attempts + 1, last_error = $1, \
-         parked = CASE WHEN generation = $2 THEN $3 ELSE 0 END, \
-         due_at = CASE WHEN generation = $2 THEN $4 ELSE due_at END, \
-         rank_at = CASE WHEN generation = $2 THEN $4 ELSE rank_at END \
+         cause = $8, parked = CASE WHEN generation = $2 THEN $3 ELSE 0 END, \
+         due_at = CASE WHEN generation = $2 OR $3 = 0 THEN $4 ELSE due_at END, \
+         rank_at = CASE WHEN generation = $2 OR $3 = 0 THEN $4 ELSE rank_at END \
          WHERE kind = $5 AND id = $6 AND fence = $7",
     )
     .bind(error)
@@ -305,6 +340,7 @@ pub async fn fail(db: &Db, lease: &Lease, after: AfterFailure, error: &str) -> R
     .bind(lease.kind.as_str())
     .bind(&lease.id)
     .bind(lease.fence)
+    .bind(cause)
     .execute(&mut *tx)
     .await?;
     one_row(done.rows_affected())?;

@@ -2,6 +2,7 @@
 
 pub mod dirty;
 pub mod installation;
+pub mod rearm;
 
 use futures::future::BoxFuture;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};

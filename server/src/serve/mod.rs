@@ -15,6 +15,7 @@ use crate::state::{AppState, Services};
 use crate::stripe::{StripeClient, StripeConfig};
 use crate::sync;
 use crate::telemetry::Metrics;
+use crate::webhooks;
 use crate::wire::{HttpWire, Wire};
 use leptos::config::LeptosOptions;
 use std::net::SocketAddr;
@@ -164,6 +165,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     }
     match pins::check_outside(&state).await {
         Ok(()) => {
+            catch_up(&state).await?;
             background.spawn(sync::run(state.clone()));
         }
         Err(error) if error.passes() => {
@@ -206,7 +208,17 @@ async fn work_when_sure(state: AppState) {
             }
         }
     }
+    if let Err(error) = catch_up(&state).await {
+        tracing::error!(error = %error, "what was missed could not be marked; the timers come to it");
+    }
     sync::run(state).await;
+}
+
+/// At the start: what failed of an old key tries again, and the events of the time without us are
+/// read.
+async fn catch_up(state: &AppState) -> Result<(), DbError> {
+    sync::health::started(state).await?;
+    webhooks::start_cursor(state).await
 }
 
 /// Deletes what is over: sessions and join tokens past their time.

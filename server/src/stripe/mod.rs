@@ -5,12 +5,14 @@ pub mod changes;
 pub mod charges;
 mod client;
 pub mod error;
+pub mod events;
 pub mod objects;
 mod transport;
 
 pub use charges::ChargesApi;
 pub use client::StripeClient;
 pub use error::{FailureClass, StripeError};
+pub use events::EventsApi;
 pub use transport::{StripeConfig, Transport};
 
 use async_trait::async_trait;
@@ -45,7 +47,7 @@ pub struct NewCheckout {
 
 /// Stripe, as far as Rollcall asks it. Every creating call takes a durable idempotency key.
 #[async_trait]
-pub trait StripeApi: ChargesApi + Send + Sync {
+pub trait StripeApi: ChargesApi + EventsApi + Send + Sync {
     async fn account(&self) -> Result<Account, StripeError>;
     /// `None`: Stripe does not know the id. A deleted customer is `Some` with `deleted`.
     async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError>;

@@ -5,6 +5,7 @@ mod charge;
 pub mod charges;
 mod checkouts;
 mod customer;
+pub mod health;
 mod payer;
 pub mod payers;
 mod policy_clock;

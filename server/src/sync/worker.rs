@@ -3,6 +3,7 @@
 use super::backoff::delay_ms;
 use super::charge::sync_charge;
 use super::customer::sync_customer;
+use super::health::{self, Cause};
 use super::payer::{SyncError, sync_payer};
 use crate::db::DbError;
 use crate::db::dirty::{self, AfterFailure, Lease, SubjectKind};
@@ -12,6 +13,7 @@ use crate::plans::{PlansSyncError, sync_plans};
 use crate::roles::{self, RolesError};
 use crate::state::AppState;
 use crate::stripe::{self, StripeError};
+use crate::webhooks::{EventsError, sync_events};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::time::Duration;
@@ -63,6 +65,8 @@ pub async fn drain(state: &AppState) -> Result<usize, DbError> {
 struct Failed {
     after: AfterFailure,
     error: String,
+    /// What others fail of too.
+    cause: Option<Cause>,
 }
 
 async fn handle(state: &AppState, lease: Lease) {
@@ -88,10 +92,20 @@ async fn handle(state: &AppState, lease: Lease) {
             SubjectKind::Guild => roles::sync_guild(state, &lease)
                 .await
                 .map_err(|e| of_roles(state, &lease, e)),
+            SubjectKind::Events => sync_events(state, &lease).await.map_err(|e| match e {
+                EventsError::Stripe(e) => of_events(state, &lease, &e),
+                EventsError::Db(e) => of_db(state, &lease, &e),
+            }),
         };
         state.metrics.synced(lease.kind, outcome.is_ok());
-        if let Err(failed) = outcome {
-            give_back(state, &lease, failed).await;
+        match (outcome, &lease.cause) {
+            (Err(failed), _) => give_back(state, &lease, failed).await,
+            (Ok(()), Some(cause)) => {
+                if let Err(error) = health::mended(state, cause).await {
+                    tracing::error!(error = %error, cause, "what failed alike could not be brought back");
+                }
+            }
+            (Ok(()), None) => {}
         }
         state.released.notify_waiters();
     }
@@ -106,12 +120,14 @@ async fn give_back(state: &AppState, lease: &Lease, failed: Failed) {
         }
         AfterFailure::Park => {
             tracing::error!(error = %failed.error, "sync needs a person; parked");
-            if let Err(error) = report(state, lease, &failed.error).await {
-                tracing::error!(error = %error, "the incident could not be written");
-            }
         }
     }
-    match dirty::fail(&state.db, lease, failed.after, &failed.error).await {
+    if let Err(error) = report(state, lease, &failed).await {
+        tracing::error!(error = %error, "the incident could not be written");
+    }
+    let cause = failed.cause.as_ref().map(Cause::word);
+    let cause = cause.as_deref();
+    match dirty::fail(&state.db, lease, failed.after, &failed.error, cause).await {
         Ok(()) | Err(DbError::Fenced) => {}
         Err(error) => {
             tracing::error!(error = %error, "a lease could not be given back; it runs out by itself");
@@ -119,10 +135,18 @@ async fn give_back(state: &AppState, lease: &Lease, failed: Failed) {
     }
 }
 
-async fn report(state: &AppState, lease: &Lease, detail: &str) -> Result<(), DbError> {
+/// Opens the incident: one for what many fail of alike, one of its own for a subject that parks.
+async fn report(state: &AppState, lease: &Lease, failed: &Failed) -> Result<(), DbError> {
+    let told = failed.cause.as_ref().and_then(Cause::detail);
+    let (kind, subject, detail) = match (&failed.cause, &told) {
+        (Some(cause), Some(detail)) => (cause.kind, cause.subject.clone(), detail.as_str()),
+        _ if failed.after == AfterFailure::Park => {
+            (incidents::PARKED, lease.to_string(), failed.error.as_str())
+        }
+        _ => return Ok(()),
+    };
     let mut tx = state.db.begin().await?;
-    let subject = format!("{} {}", lease.kind.as_str(), lease.id);
-    incidents::open(&mut tx, "parked", &subject, detail, state.clock.policy_ms()).await?;
+    incidents::open(&mut tx, kind, &subject, detail, state.clock.policy_ms()).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -133,6 +157,7 @@ fn again(state: &AppState, lease: &Lease, asked_ms: Option<i64>, error: &str) ->
             state.clock.policy_ms() + delay_ms(lease.attempts, asked_ms, &state.rng),
         ),
         error: error.to_owned(),
+        cause: None,
     }
 }
 
@@ -140,6 +165,7 @@ fn parked(error: &str) -> Failed {
     Failed {
         after: AfterFailure::Park,
         error: error.to_owned(),
+        cause: None,
     }
 }
 
@@ -152,11 +178,29 @@ fn of_db(state: &AppState, lease: &Lease, error: &DbError) -> Failed {
 }
 
 fn of_stripe(state: &AppState, lease: &Lease, error: &StripeError) -> Failed {
-    match error.class() {
+    let failed = match error.class() {
         stripe::FailureClass::Retry => again(state, lease, None, &error.to_string()),
         stripe::FailureClass::Absent | stripe::FailureClass::NeedsPerson => {
             parked(&error.to_string())
         }
+    };
+    Failed {
+        cause: Cause::of(error),
+        ..failed
+    }
+}
+
+/// The cursor never parks for a key or a right: its next poll is how their mending is noticed. Nor
+/// when Stripe forgot the event its list goes on from.
+fn of_events(state: &AppState, lease: &Lease, error: &StripeError) -> Failed {
+    match error {
+        StripeError::KeyRefused | StripeError::KeyLacksRight { .. } | StripeError::Missing => {
+            Failed {
+                cause: Cause::of(error),
+                ..again(state, lease, Some(60_000), &error.to_string())
+            }
+        }
+        _ => of_stripe(state, lease, error),
     }
 }
 

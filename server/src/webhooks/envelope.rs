@@ -96,6 +96,20 @@ impl Envelope {
                 line: error.line(),
                 column: error.column(),
             })?;
+        Self::of(event)
+    }
+
+    /// Reads an event as `GET /v1/events` answers it.
+    pub fn from_value(value: serde_json::Value) -> Result<Self, EnvelopeError> {
+        let event: Event =
+            serde_json::from_value(value).map_err(|error| EnvelopeError::NotAnEvent {
+                line: error.line(),
+                column: error.column(),
+            })?;
+        Self::of(event)
+    }
+
+    fn of(event: Event) -> Result<Self, EnvelopeError> {
         let object = event.data.object;
         let customer_id = match object.kind.as_deref() {
             Some("customer") => object.id.clone(),

@@ -6,6 +6,7 @@ use crate::db::dirty::{self, Class, SubjectKind};
 use crate::plans;
 use crate::state::AppState;
 use crate::sync::payers;
+use sqlx::AnyConnection;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -28,9 +29,24 @@ impl Outcome {
     }
 }
 
-/// Stores a verified event. The event's id is the trace that follows it to Discord.
+/// Stores a verified event.
 pub async fn receive(state: &AppState, envelope: &Envelope) -> Result<Outcome, DbError> {
-    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    let outcome = store(&mut tx, state, envelope).await?;
+    tx.commit().await?;
+    if outcome == Outcome::Marked {
+        state.work.notify_one();
+    }
+    Ok(outcome)
+}
+
+/// Stores an event that comes from Stripe, by whichever way, and marks whose truth it hints at.
+/// The event's id is the trace that follows it to Discord. The caller wakes the worker.
+pub(super) async fn store(
+    conn: &mut AnyConnection,
+    state: &AppState,
+    envelope: &Envelope,
+) -> Result<Outcome, DbError> {
     let outcome = if envelope.livemode != state.config.stripe.live {
         tracing::error!(trace = %envelope.id, livemode = envelope.livemode, "an event of the wrong mode: check which endpoint sends here");
         Outcome::WrongMode
@@ -39,10 +55,9 @@ pub async fn receive(state: &AppState, envelope: &Envelope) -> Result<Outcome, D
     } else {
         Outcome::NotForUs
     };
-    let mut tx = state.db.begin().await?;
     let stored = sqlx::query(
-        "INSERT INTO inbox (id, type, created_at, livemode, object_id, customer_id, received_at, outcome, trace) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $1) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO inbox (id, type, created_at, livemode, object_id, customer_id, charge_id, received_at, outcome, trace) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $1) ON CONFLICT (id) DO NOTHING",
     )
     .bind(&envelope.id)
     .bind(&envelope.r#type)
@@ -50,29 +65,37 @@ pub async fn receive(state: &AppState, envelope: &Envelope) -> Result<Outcome, D
     .bind(i64::from(envelope.livemode))
     .bind(&envelope.object_id)
     .bind(&envelope.customer_id)
+    .bind(&envelope.charge_id)
     .bind(state.clock.wall_ms())
     .bind(outcome.as_str())
-    .execute(&mut *tx)
+    .execute(&mut *conn)
     .await?;
     if stored.rows_affected() == 0 {
         return Ok(Outcome::AlreadyStored);
     }
     if outcome == Outcome::Marked {
-        let (kind, id) = match envelope.subject() {
-            Some(Subject::Customer(customer)) => {
-                match payers::of_customer(&mut tx, &customer).await? {
-                    Some(payer) => (SubjectKind::Payer, payer),
-                    None => (SubjectKind::Customer, customer),
-                }
-            }
-            Some(Subject::Charge(charge)) => (SubjectKind::Charge, charge),
-            Some(Subject::Plans) | None => (SubjectKind::Plans, plans::SUBJECT.to_owned()),
-        };
-        dirty::mark(&mut tx, kind, &id, now, Class::Event, &envelope.id).await?;
-    }
-    tx.commit().await?;
-    if outcome == Outcome::Marked {
-        state.work.notify_one();
+        mark_subject(conn, envelope, Class::Event, state.clock.policy_ms()).await?;
     }
     Ok(outcome)
+}
+
+/// Marks whose truth the event hints at; a customer we do not know is a subject of its own.
+/// Answers whether there was anybody to mark.
+pub(super) async fn mark_subject(
+    conn: &mut AnyConnection,
+    envelope: &Envelope,
+    class: Class,
+    now: i64,
+) -> Result<bool, DbError> {
+    let (kind, id) = match envelope.subject() {
+        Some(Subject::Customer(customer)) => match payers::of_customer(conn, &customer).await? {
+            Some(payer) => (SubjectKind::Payer, payer),
+            None => (SubjectKind::Customer, customer),
+        },
+        Some(Subject::Charge(charge)) => (SubjectKind::Charge, charge),
+        Some(Subject::Plans) => (SubjectKind::Plans, plans::SUBJECT.to_owned()),
+        None => return Ok(false),
+    };
+    dirty::mark(conn, kind, &id, now, class, &envelope.id).await?;
+    Ok(true)
 }

@@ -1,10 +1,12 @@
 //! Stripe's webhooks: verified, stored once, marked dirty, answered. What an event says is never
 //! acted on.
 
+mod cursor;
 mod envelope;
 mod intake;
 mod signature;
 
+pub use cursor::{EventsError, start as start_cursor, sync_events};
 pub use envelope::{Envelope, EnvelopeError, Subject};
 pub use intake::{Outcome, receive};
 pub use signature::{SignatureError, verify};

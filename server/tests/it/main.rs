@@ -9,6 +9,7 @@ mod discord;
 mod guards;
 mod lifecycle;
 mod login;
+mod missed;
 mod plans;
 mod roles;
 mod support;

@@ -1,6 +1,6 @@
 //! Events: one for every change, kept 30 days.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
@@ -37,6 +37,8 @@ pub(super) struct EventLog {
     /// Number of the first event still kept.
     first: usize,
     places: HashMap<String, usize>,
+    /// Not in the list yet.
+    hidden: BTreeSet<String>,
 }
 
 impl EventLog {
@@ -188,6 +190,25 @@ impl Stripe {
         serde_json::from_str(&Self::event_text(event, API_VERSION, pending)).unwrap_or(Value::Null)
     }
 
+    /// Keeps an event out of `GET /v1/events` for now, or lets it appear, with the `created` it
+    /// always had: Stripe's list does not promise to be complete at once.
+    pub fn hide_event(&mut self, event_id: &str, hidden: bool) {
+        if hidden {
+            self.events.hidden.insert(event_id.to_owned());
+        } else {
+            self.events.hidden.remove(event_id);
+        }
+    }
+
+    /// The newest event of that type.
+    #[must_use]
+    pub fn latest_event(&self, kind: &str) -> Option<String> {
+        let mut newest_first = self.events.iter().rev();
+        newest_first
+            .find(|event| event.kind == kind)
+            .map(|event| event.id.clone())
+    }
+
     /// Did every delivery of this event arrive?
     fn delivered(&self, event: &Event) -> bool {
         event
@@ -227,9 +248,16 @@ impl Stripe {
                 "You may only specify one of these parameters: type, types.",
             ));
         }
+        if types.len() > 20 {
+            return Err(Refusal::param(
+                "types",
+                "You may only specify up to 20 event types.",
+            ));
+        }
         let wanted: Vec<&str> = one.into_iter().chain(types).collect();
         let keep = |event: &&Event| {
             (low..=high).contains(&event.created)
+                && !self.events.hidden.contains(&event.id)
                 && (wanted.is_empty()
                     || wanted
                         .iter()

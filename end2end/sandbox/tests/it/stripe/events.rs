@@ -278,3 +278,23 @@ fn refunds_and_disputes_are_told() {
     );
     assert_eq!(play.get(&format!("/v1/charges/{charge}"))["disputed"], true);
 }
+
+#[test]
+fn the_list_takes_twenty_types_and_shows_a_late_event_with_its_old_time() {
+    let mut play = Play::new();
+    play.customer("a@b.c");
+    let listed = |play: &mut Play| {
+        let page = play.get("/v1/events?types[]=customer.created");
+        page["data"].as_array().unwrap().len()
+    };
+    assert_eq!(listed(&mut play), 1);
+    let id = play.stripe.latest_event("customer.created").unwrap();
+    play.stripe.hide_event(&id, true);
+    assert_eq!(listed(&mut play), 0);
+    play.stripe.hide_event(&id, false);
+    assert_eq!(listed(&mut play), 1);
+    let many = |count: usize| vec!["types[]=customer.created"; count].join("&");
+    play.get(&format!("/v1/events?{}", many(20)));
+    let (status, _) = play.refused("GET", &format!("/v1/events?{}", many(21)), "");
+    assert_eq!(status, 400);
+}

@@ -1,0 +1,17 @@
+-- How far Stripe's events have been read, completely. One row.
+CREATE TABLE event_cursor (
+    name TEXT PRIMARY KEY,
+    -- The newest `created` among the events read, Unix seconds of Stripe's clock; NULL while
+    -- Stripe had none.
+    seen_until BIGINT,
+    -- When the last complete poll began, on the policy clock.
+    polled_at BIGINT NOT NULL
+);
+
+-- What many subjects fail of alike (a key refused, a right missing, Stripe down), so that its
+-- mending brings all of them back.
+ALTER TABLE dirty ADD COLUMN cause TEXT;
+CREATE INDEX dirty_cause ON dirty (cause, parked) WHERE cause IS NOT NULL;
+
+-- A dispute names its charge and no customer; handling it again needs to know which.
+ALTER TABLE inbox ADD COLUMN charge_id TEXT;

@@ -1,0 +1,138 @@
+//! What many subjects fail of alike: the key refused, a right missing, Stripe down. It is told
+//! once, not once a subject; and when it is mended, all who failed of it come again.
+
+use crate::db::DbError;
+use crate::db::rearm;
+use crate::incidents;
+use crate::state::AppState;
+use crate::stripe::StripeError;
+
+/// The incident of a cause, and the cause as its row keeps it: `KIND SUBJECT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    pub kind: &'static str,
+    pub subject: String,
+}
+
+pub const KEY: &str = "stripe_key";
+pub const RIGHT: &str = "stripe_right";
+pub const DOWN: &str = "stripe_down";
+
+impl Cause {
+    /// The cause of a failure, unless it is one subject's own.
+    #[must_use]
+    pub fn of(error: &StripeError) -> Option<Self> {
+        let (kind, subject) = match error {
+            StripeError::KeyRefused => (KEY, "STRIPE_SECRET_KEY".to_owned()),
+            StripeError::KeyLacksRight { path } => (RIGHT, family(path).to_owned()),
+            StripeError::Unreachable | StripeError::TimedOut | StripeError::Failing { .. } => {
+                (DOWN, "Stripe".to_owned())
+            }
+            _ => return None,
+        };
+        Some(Self { kind, subject })
+    }
+
+    #[must_use]
+    pub fn word(&self) -> String {
+        format!("{} {}", self.kind, self.subject)
+    }
+
+    /// What the operator reads; `None` where the circuit tells it.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self.kind {
+            KEY => Some(
+                "Stripe refuses STRIPE_SECRET_KEY (401): it was revoked or replaced. Nothing is read from Stripe, \
+                 and nobody's access changes, until the server has one that is valid."
+                    .to_owned(),
+            ),
+            RIGHT => Some(format!(
+                "STRIPE_SECRET_KEY may not use {} (403): give the restricted key that right in Stripe's dashboard \
+                 (Developers, API keys). What needs it waits, and comes again by itself.",
+                self.subject
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The resource of a path: `/customers/cus_1` is of `/customers`.
+fn family(path: &str) -> &str {
+    let end = path
+        .char_indices()
+        .skip(1)
+        .find(|(_, c)| *c == '/')
+        .map_or(path.len(), |(at, _)| at);
+    path.get(..end).unwrap_or(path)
+}
+
+/// What failed of it comes again, and its incident is closed.
+pub async fn mended(state: &AppState, cause: &str) -> Result<(), DbError> {
+    let now = state.clock.policy_ms();
+    let back = rearm::rearm(&state.db, cause, now).await?;
+    if let Some((kind, subject)) = cause.split_once(' ') {
+        let mut tx = state.db.begin().await?;
+        incidents::close(&mut tx, kind, subject, now).await?;
+        tx.commit().await?;
+    }
+    tracing::info!(
+        cause,
+        back,
+        "mended at Stripe; what failed of it comes again"
+    );
+    state.work.notify_one();
+    Ok(())
+}
+
+/// Stripe answered this key just now. A missing right is not disproved by that: one subject that
+/// wants it tries, and if it succeeds the others follow.
+pub async fn stripe_answers(state: &AppState) -> Result<(), DbError> {
+    for cause in rearm::causes(&state.db).await? {
+        if cause.starts_with(RIGHT) {
+            let mut tx = state.db.begin().await?;
+            rearm::let_one_try(&mut tx, &cause, state.clock.policy_ms()).await?;
+            tx.commit().await?;
+            state.work.notify_one();
+        } else {
+            mended(state, &cause).await?;
+        }
+    }
+    Ok(())
+}
+
+/// At the start the key may be another one: everything that failed of the old one tries again.
+pub async fn started(state: &AppState) -> Result<(), DbError> {
+    for cause in rearm::causes(&state.db).await? {
+        mended(state, &cause).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_of_the_resource_and_not_of_the_object() {
+        let cause = |path: &str| {
+            Cause::of(&StripeError::KeyLacksRight {
+                path: path.to_owned(),
+            })
+            .map(|cause| cause.word())
+        };
+        for path in ["/customers", "/customers/cus_1", "/customers/cus_1/x"] {
+            assert_eq!(cause(path).as_deref(), Some("stripe_right /customers"));
+        }
+        let code = String::new;
+        for own in [
+            StripeError::Missing,
+            StripeError::RateLimited,
+            StripeError::Locked,
+            StripeError::KeyReused,
+            StripeError::Card { code: code() },
+        ] {
+            assert_eq!(Cause::of(&own), None, "{own:?}");
+        }
+    }
+}

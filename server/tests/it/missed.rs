@@ -1,0 +1,431 @@
+//! Events that no webhook brought, what backs off and what parks, and what brings it back.
+
+use crate::login::site::ADA;
+use crate::on_both;
+use crate::support::World;
+use sandbox::ApiRequest;
+use sandbox::faults::{Fault, FaultRule, Target};
+use sandbox::stripe::DeliveryFaults;
+use server::db::dirty::{self, Class, SubjectKind};
+use server::webhooks;
+use std::time::Duration;
+
+/// A poll follows the last after this, whatever chance adds.
+const NEXT_POLL: Duration = Duration::from_mins(6);
+
+fn lose_events(world: &World) {
+    world.sandbox.with(|w| {
+        w.stripe.set_delivery_faults(DeliveryFaults {
+            drop: 100,
+            ..DeliveryFaults::default()
+        });
+    });
+}
+
+fn answer(status: u16) -> Fault {
+    Fault::Answer {
+        status,
+        effect: false,
+    }
+}
+
+fn order(world: &World, path: &str, fault: Fault) {
+    world.sandbox.with(|w| {
+        let rule = FaultRule::always(Target::Stripe, fault);
+        w.faults.add(rule.at("GET", path));
+    });
+}
+
+fn end_faults(world: &World) {
+    world.sandbox.with(|w| w.faults.clear());
+}
+
+fn calls(world: &World, path: &str) -> usize {
+    world
+        .sandbox
+        .with(|w| w.calls.iter().filter(|call| call.path == path).count())
+}
+
+/// The cursor begins now.
+async fn begin(world: &World) {
+    webhooks::start_cursor(&world.state).await.unwrap();
+    world.work().await;
+}
+
+async fn poll(world: &World) {
+    world.advance(NEXT_POLL);
+    world.work().await;
+}
+
+async fn cursor(world: &World) -> (Option<i64>, i64) {
+    sqlx::query_as("SELECT seen_until, polled_at FROM event_cursor")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap()
+}
+
+async fn subscription(world: &World) -> String {
+    sqlx::query_scalar("SELECT id FROM subscriptions")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap()
+}
+
+async fn payer(world: &World) -> String {
+    sqlx::query_scalar("SELECT id FROM payers")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap()
+}
+
+/// (due, attempts, parked, cause) of the only payer.
+async fn payer_row(world: &World) -> (i64, i64, i64, Option<String>) {
+    sqlx::query_as("SELECT due_at, attempts, parked, cause FROM dirty WHERE kind = 'payer'")
+        .fetch_one(world.state.db.reader())
+        .await
+        .unwrap()
+}
+
+async fn mark(world: &World, id: &str, class: Class) {
+    let now = world.state.clock.policy_ms();
+    let mut tx = world.state.db.begin().await.unwrap();
+    dirty::mark(&mut tx, SubjectKind::Payer, id, now, class, "test")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn open_incidents(world: &World) -> Vec<(String, String)> {
+    sqlx::query_as("SELECT kind, subject FROM incidents WHERE closed_at IS NULL ORDER BY kind")
+        .fetch_all(world.state.db.reader())
+        .await
+        .unwrap()
+}
+
+async fn lost_events_are_found_and_the_second_poll_does_nothing(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let before = world.count("SELECT COUNT(*) FROM inbox").await;
+    begin(world).await;
+    assert_eq!(
+        world.count("SELECT COUNT(*) FROM inbox").await,
+        before,
+        "what was before the first start is not read"
+    );
+    lose_events(world);
+    let id = subscription(world).await;
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.stripe.cancel_now(now, &id).unwrap();
+    });
+    world.settle().await;
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into())),
+        "nothing told of it"
+    );
+    poll(world).await;
+    assert_eq!(
+        ada.membership().await,
+        Some(("canceled".into(), "denied".into()))
+    );
+    assert!(world.roles_of(ADA).is_empty());
+
+    let stored = world.count("SELECT COUNT(*) FROM inbox").await;
+    let generations = "SELECT CAST(SUM(generation) AS BIGINT) FROM dirty WHERE kind <> 'events'";
+    let marked = world.count(generations).await;
+    let reads = calls(world, "/v1/subscriptions");
+    let (seen, polled) = cursor(world).await;
+    poll(world).await;
+    assert_eq!(world.count("SELECT COUNT(*) FROM inbox").await, stored);
+    assert_eq!(world.count(generations).await, marked);
+    assert_eq!(calls(world, "/v1/subscriptions"), reads);
+    let (seen_again, polled_again) = cursor(world).await;
+    assert_eq!(seen_again, seen, "no clock but Stripe's moves the cursor");
+    assert!(polled_again > polled);
+}
+on_both!(lost_events_are_found_and_the_second_poll_does_nothing);
+
+async fn an_event_brought_by_a_webhook_does_not_mark_again(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    begin(world).await;
+    ada.subscribe("Member").await;
+    let reads = calls(world, "/v1/subscriptions");
+    poll(world).await;
+    assert_eq!(calls(world, "/v1/subscriptions"), reads);
+    assert_eq!(
+        calls(world, "/v1/events"),
+        3,
+        "one request where the cursor begins, and one for each twenty types"
+    );
+}
+on_both!(an_event_brought_by_a_webhook_does_not_mark_again);
+
+async fn the_overlap_catches_an_event_that_appears_late_with_an_older_time(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    begin(world).await;
+    lose_events(world);
+    let id = subscription(world).await;
+    let hidden = world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.stripe.cancel_now(now, &id).unwrap();
+        let event = w.stripe.latest_event("customer.subscription.deleted");
+        let event = event.unwrap();
+        w.stripe.hide_event(&event, true);
+        event
+    });
+    // A younger one moves the cursor past it.
+    world.advance(Duration::from_mins(20));
+    add_products(world, 1);
+    poll(world).await;
+    let (seen, _) = cursor(world).await;
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
+    world.sandbox.with(|w| w.stripe.hide_event(&hidden, false));
+    poll(world).await;
+    assert_eq!(
+        ada.membership().await,
+        Some(("canceled".into(), "denied".into()))
+    );
+    assert_eq!(cursor(world).await.0, seen, "an older event moves nothing");
+}
+on_both!(the_overlap_catches_an_event_that_appears_late_with_an_older_time);
+
+/// Products of somebody else, each with an event.
+fn add_products(world: &World, count: usize) {
+    let key = world.state.config.stripe.secret_key.clone();
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        for n in 0..count {
+            let bearer = format!("Bearer {}", secrecy::ExposeSecret::expose_secret(&key));
+            let made = w.stripe.request(
+                now,
+                &ApiRequest {
+                    method: "POST".into(),
+                    path: "/v1/products".into(),
+                    headers: vec![("authorization".into(), bearer)],
+                    body: format!("name=Other+{n}").into_bytes(),
+                    ..ApiRequest::default()
+                },
+            );
+            assert_eq!(made.status, 200);
+        }
+    });
+}
+
+async fn a_poll_that_breaks_off_does_not_advance(world: &World) {
+    begin(world).await;
+    let at_first = cursor(world).await;
+    let new = |world: &World| {
+        let db = world.state.db.clone();
+        let since = at_first.0.unwrap() * 1000;
+        async move {
+            sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM inbox WHERE created_at > $1")
+                .bind(since)
+                .fetch_one(db.reader())
+                .await
+                .unwrap()
+        }
+    };
+    world.advance(Duration::from_mins(1));
+    lose_events(world);
+    add_products(world, 150);
+    // The second page of the types the products are among: the third request.
+    world.sandbox.with(|w| {
+        let mut rule = FaultRule::always(Target::Stripe, answer(503)).at("GET", "/v1/events");
+        rule.skip = 2;
+        w.faults.add(rule);
+    });
+    poll(world).await;
+    assert_eq!(cursor(world).await, at_first);
+    assert_eq!(new(world).await, 100);
+    let pages = calls(world, "/v1/events");
+    world.work().await;
+    assert_eq!(calls(world, "/v1/events"), pages, "it backs off");
+
+    end_faults(world);
+    poll(world).await;
+    assert_eq!(new(world).await, 150);
+    assert!(cursor(world).await.0 > at_first.0);
+}
+on_both!(a_poll_that_breaks_off_does_not_advance);
+
+async fn a_gap_longer_than_stripe_keeps_events_reads_everybody(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    begin(world).await;
+    lose_events(world);
+    let id = subscription(world).await;
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.stripe.cancel_now(now, &id).unwrap();
+    });
+    // A server that was away: nothing is worked off meanwhile.
+    let mut tx = world.state.db.begin().await.unwrap();
+    sqlx::query("UPDATE dirty SET due_at = $1, rank_at = $1 WHERE kind = 'payer'")
+        .bind(dirty::NEVER)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    world.advance(Duration::from_hours(24 * 32));
+    world.work().await;
+    assert_eq!(
+        open_incidents(world).await,
+        [("missed_events".into(), "Stripe".into())]
+    );
+    assert_eq!(
+        ada.membership().await,
+        Some(("canceled".into(), "denied".into()))
+    );
+    poll(world).await;
+    assert_eq!(open_incidents(world).await, [], "everybody has been read");
+}
+on_both!(a_gap_longer_than_stripe_keeps_events_reads_everybody);
+
+async fn marks_that_keep_arriving_neither_undo_the_back_off_nor_are_lost(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    let id = payer(world).await;
+    order(world, "/v1/subscriptions", answer(503));
+    mark(world, &id, Class::Event).await;
+    let now = world.state.clock.policy_ms();
+    let lease = dirty::claim(&world.state.db, &*world.state.clock, 1)
+        .await
+        .unwrap()
+        .remove(0);
+    // While it is read and after it failed, more is heard.
+    mark(world, &id, Class::Event).await;
+    let later = dirty::AfterFailure::RetryAt(now + 60_000);
+    dirty::fail(&world.state.db, &lease, later, "test", None)
+        .await
+        .unwrap();
+    assert_eq!(payer_row(world).await, (now + 60_000, 1, 0, None));
+    mark(world, &id, Class::Event).await;
+    let asked = calls(world, "/v1/subscriptions");
+    world.work().await;
+    assert_eq!(calls(world, "/v1/subscriptions"), asked, "it waits");
+    // A person brings it forward.
+    mark(world, &id, Class::Urgent).await;
+    world.work().await;
+    assert!(calls(world, "/v1/subscriptions") > asked);
+    let (due_at, attempts, parked, cause) = payer_row(world).await;
+    assert!(due_at > now && attempts == 2 && parked == 0);
+    assert_eq!(cause.as_deref(), Some("stripe_down Stripe"));
+
+    end_faults(world);
+    world.advance(Duration::from_mins(16));
+    world.settle().await;
+    let (_, attempts, _, cause) = payer_row(world).await;
+    assert_eq!((attempts, cause), (0, None));
+}
+on_both!(marks_that_keep_arriving_neither_undo_the_back_off_nor_are_lost);
+
+async fn a_refused_key_parks_and_a_valid_one_brings_everybody_back(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    begin(world).await;
+    let id = payer(world).await;
+    order(world, "/v1/", answer(401));
+    mark(world, &id, Class::Event).await;
+    world.work().await;
+    let (_, _, parked, _) = payer_row(world).await;
+    assert_eq!(parked, 1);
+    assert_eq!(
+        open_incidents(world).await,
+        [("stripe_key".into(), "STRIPE_SECRET_KEY".into())]
+    );
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into())),
+        "nobody's access changes"
+    );
+    // The cursor keeps asking, and that is all that asks.
+    poll(world).await;
+    let asked = world.sandbox.with(|w| w.calls.iter().count());
+    poll(world).await;
+    let more = world.sandbox.with(|w| w.calls.iter().count()) - asked;
+    assert!((1..=2).contains(&more), "{more}");
+
+    end_faults(world);
+    let id = subscription(world).await;
+    lose_events(world);
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.stripe.cancel_now(now, &id).unwrap();
+    });
+    world.advance(Duration::from_mins(16));
+    world.work().await;
+    assert_eq!(open_incidents(world).await, []);
+    assert_eq!(
+        ada.membership().await,
+        Some(("canceled".into(), "denied".into()))
+    );
+}
+on_both!(a_refused_key_parks_and_a_valid_one_brings_everybody_back);
+
+async fn a_missing_right_is_tried_by_one_and_then_by_all(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let mut grace = world.sign_in(crate::login::site::GRACE).await;
+    grace.subscribe("Member").await;
+    begin(world).await;
+    let payers: Vec<String> = sqlx::query_scalar("SELECT id FROM payers")
+        .fetch_all(world.state.db.reader())
+        .await
+        .unwrap();
+    order(world, "/v1/subscriptions", answer(403));
+    for id in &payers {
+        mark(world, id, Class::Event).await;
+    }
+    world.work().await;
+    assert_eq!(world.backlog().await, (0, 2));
+    assert_eq!(
+        open_incidents(world).await,
+        [("stripe_right".into(), "/subscriptions".into())]
+    );
+    let asked = calls(world, "/v1/subscriptions");
+    poll(world).await;
+    assert_eq!(calls(world, "/v1/subscriptions"), asked + 1, "one tries");
+    assert_eq!(world.backlog().await, (0, 2));
+
+    end_faults(world);
+    poll(world).await;
+    assert_eq!(calls(world, "/v1/subscriptions"), asked + 3);
+    assert_eq!(world.backlog().await, (0, 0));
+    assert_eq!(open_incidents(world).await, []);
+}
+on_both!(a_missing_right_is_tried_by_one_and_then_by_all);
+
+async fn a_period_end_without_news_is_read_by_the_timer(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let period = "SELECT period_end FROM subscriptions";
+    let first = world.count(period).await;
+    lose_events(world);
+    let now = world.state.clock.policy_ms();
+    let to_end = u64::try_from(first - now).unwrap();
+    world.advance(Duration::from_millis(to_end) + Duration::from_mins(119));
+    world.work().await;
+    assert_eq!(
+        world.count(period).await,
+        first,
+        "the invoice may be a draft"
+    );
+    world.advance(Duration::from_mins(62));
+    world.work().await;
+    assert!(world.count(period).await > first);
+    assert_eq!(
+        ada.membership().await,
+        Some(("active".into(), "granted".into()))
+    );
+    let (due_at, ..) = payer_row(world).await;
+    assert!(
+        due_at > world.count(period).await,
+        "and once more after the next"
+    );
+}
+on_both!(a_period_end_without_news_is_read_by_the_timer);
