@@ -1,5 +1,6 @@
 //! The one table of addresses.
 
+use crate::admin::Admin;
 use crate::billing::Billing;
 use crate::checkout::Checkout;
 use crate::config::MetricsAccess;
@@ -11,8 +12,10 @@ use crate::plans::Plans;
 use crate::serve::assets;
 use crate::state::AppState;
 use crate::webhooks;
+use app::admin::{AdminPort, is_desk};
 use app::billing::BillingPort;
 use app::checkout::CheckoutPort;
+use app::login::Viewer;
 use app::page::FormTargets;
 use app::plans::PlansPort;
 use axum::Router;
@@ -20,7 +23,7 @@ use axum::body::Body;
 use axum::extract::rejection::ExtensionRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::provide_context;
@@ -29,6 +32,7 @@ use secrecy::ExposeSecret;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
 
@@ -38,6 +42,7 @@ const FORM_LIMIT: usize = 64 * 1024;
 /// Everything that is served on the main address.
 pub fn router(state: &AppState) -> Router {
     let provide = contexts(state);
+    let missing = dressed(Router::new().fallback(missing_page), state);
     let pages = Router::new()
         .leptos_routes_with_context(state, generate_route_list(app::App), provide.clone(), {
             let options = state.leptos.clone();
@@ -46,10 +51,8 @@ pub fn router(state: &AppState) -> Router {
         .route("/api/{*function}", post(server_functions))
         .layer(from_fn_with_state(state.clone(), limit_by_address))
         .merge(login::routes())
-        .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(state.clone(), login::load_viewer))
-        .layer(login::session_layer(state));
+        .layer(from_fn_with_state(state.clone(), desk_for_operators));
+    let pages = dressed(pages, state);
     let table = Router::new()
         .merge(pages)
         .route(
@@ -59,8 +62,13 @@ pub fn router(state: &AppState) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .fallback(files_or_missing)
+        .fallback(move |state: State<AppState>, request: Request| {
+            files_or_missing(state, missing.clone(), request)
+        })
         .with_state(state.clone());
+    let table = Router::new()
+        .fallback_service(table)
+        .layer(map_response(nothing_allowed_where_nothing_is));
     // Only the template of an address is logged: a query can hold a session's id.
     let traced = table.layer(TraceLayer::new_for_http().make_span_with(
         |request: &Request| tracing::debug_span!("request", method = %request.method()),
@@ -68,11 +76,47 @@ pub fn router(state: &AppState) -> Router {
     guards::guarded(traced, state)
 }
 
+/// What stands around every page, one that is missing included, so that nobody can tell a page
+/// they may not see from one that is not there.
+fn dressed(pages: Router<AppState>, state: &AppState) -> Router<AppState> {
+    pages
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(state.clone(), login::load_viewer))
+        .layer(login::session_layer(state))
+}
+
+/// Methods are told of an address that is there. axum adds them outside of the address's own
+/// layers, so this stands around the whole table.
+async fn nothing_allowed_where_nothing_is(mut answer: Response) -> Response {
+    if answer.status() == StatusCode::NOT_FOUND {
+        answer.headers_mut().remove(header::ALLOW);
+    }
+    answer
+}
+
+/// The desk is there for operators alone; its pages and functions guard themselves as well.
+async fn desk_for_operators(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let operator = request
+        .extensions()
+        .get::<Viewer>()
+        .is_some_and(|viewer| viewer.operator);
+    if is_desk(request.uri().path()) && !operator {
+        return missing_page(State(state), request).await;
+    }
+    next.run(request).await
+}
+
 /// What pages and server functions find in leptos' context.
 fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use<> {
     let plans: Arc<dyn PlansPort> = Arc::new(Plans(state.clone()));
     let checkout: Arc<dyn CheckoutPort> = Arc::new(Checkout(state.clone()));
     let billing: Arc<dyn BillingPort> = Arc::new(Billing(state.clone()));
+    let admin: Arc<dyn AdminPort> = Arc::new(Admin(state.clone()));
     let community = state.config.community.clone();
     let targets = form_targets(state);
     let assets = assets::addresses(state);
@@ -80,6 +124,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
         provide_context(plans.clone());
         provide_context(checkout.clone());
         provide_context(billing.clone());
+        provide_context(admin.clone());
         provide_context(community.clone());
         provide_context(targets.clone());
         provide_context(assets.clone());
@@ -107,8 +152,15 @@ fn form_targets(state: &AppState) -> FormTargets {
     FormTargets(targets)
 }
 
-async fn server_functions(State(state): State<AppState>, request: Request) -> impl IntoResponse {
-    leptos_axum::handle_server_fns_with_context(contexts(&state), request).await
+async fn server_functions(State(state): State<AppState>, request: Request) -> Response {
+    let known =
+        leptos::server_fn::axum::server_fn_paths().any(|(path, _)| path == request.uri().path());
+    if !known {
+        return missing_page(State(state), request).await;
+    }
+    leptos_axum::handle_server_fns_with_context(contexts(&state), request)
+        .await
+        .into_response()
 }
 
 /// Server functions that reach Stripe count against the address too.
@@ -136,12 +188,22 @@ async fn limit_by_address(
     next.run(request).await
 }
 
-async fn files_or_missing(State(state): State<AppState>, request: Request) -> Response {
+async fn files_or_missing(
+    State(state): State<AppState>,
+    missing: Router<AppState>,
+    request: Request,
+) -> Response {
     if let Some(asked) = assets::asked(&request)
         && let Some(file) = assets::serve(&state, asked).await
     {
         return file;
     }
+    match missing.with_state::<()>(state).oneshot(request).await {
+        Ok(answer) => answer,
+    }
+}
+
+async fn missing_page(State(state): State<AppState>, request: Request) -> Response {
     let provide = contexts(&state);
     let options = state.leptos.clone();
     let page =

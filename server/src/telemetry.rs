@@ -49,6 +49,17 @@ impl Metrics {
         self.count("rollcall_webhooks_total", "outcome", outcome);
     }
 
+    /// How many webhooks had that outcome since this process started.
+    #[must_use]
+    pub fn webhooks(&self, outcome: &'static str) -> u64 {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&("rollcall_webhooks_total", "outcome", outcome))
+            .copied()
+            .unwrap_or_default()
+    }
+
     pub fn synced(&self, kind: SubjectKind, done: bool) {
         let name = if done {
             "rollcall_syncs_total"

@@ -6,6 +6,8 @@ const DAY: &[BorrowedFormatItem<'_>] =
     format_description!("[day padding:none] [month repr:long] [year]");
 const MOMENT: &[BorrowedFormatItem<'_>] =
     format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+const STAMP: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 const MACHINE: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
@@ -27,13 +29,19 @@ pub fn machine(ms: i64) -> Option<String> {
     at(ms)?.format(MACHINE).ok()
 }
 
+/// "2027-03-03 14:05:09", for tables of the desk: exact, of one width, UTC said beside it.
+#[must_use]
+pub fn stamp(ms: i64) -> Option<String> {
+    at(ms)?.format(STAMP).ok()
+}
+
 fn at(ms: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000)).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{day, machine, moment};
+    use super::{day, machine, moment, stamp};
 
     #[test]
     fn dates_in_full() {
@@ -57,6 +65,10 @@ mod tests {
         assert_eq!(
             machine(1_804_082_709_000).as_deref(),
             Some("2027-03-03T14:05:09Z")
+        );
+        assert_eq!(
+            stamp(1_804_082_709_000).as_deref(),
+            Some("2027-03-03 14:05:09")
         );
     }
 

@@ -5,7 +5,7 @@ use super::{
     frame::{Footer, Header},
     icon::Sprite,
 };
-use crate::{billing, login, plans};
+use crate::{admin, billing, login, plans};
 use http::header;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -106,6 +106,12 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=plans::landing::Landing ssr=SsrMode::Async />
                     <Route path=path!("/billing") view=billing::page::Billing ssr=SsrMode::Async />
+                    <Route path=path!("/admin") view=admin::overview::DeskOverview ssr=SsrMode::Async />
+                    <Route path=path!("/admin/inbox") view=admin::inbox::DeskInbox ssr=SsrMode::Async />
+                    <Route path=path!("/admin/work") view=admin::work::DeskWork ssr=SsrMode::Async />
+                    <Route path=path!("/admin/incidents") view=admin::incidents::DeskIncidents ssr=SsrMode::Async />
+                    <Route path=path!("/admin/roles") view=admin::roles::DeskRoles ssr=SsrMode::Async />
+                    <Route path=path!("/admin/people") view=admin::people::DeskPeople ssr=SsrMode::Async />
                     <Route path=path!("/login/problem") view=login::problem::Problem ssr=SsrMode::Async />
                 </Routes>
             </main>

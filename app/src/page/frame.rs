@@ -25,6 +25,8 @@ pub fn Header() -> impl IntoView {
         None => view! { <span class="logo" aria-hidden="true">{initial}</span> }.into_any(),
     };
     let signed_in = viewer.is_some();
+    let operator = viewer.as_ref().is_some_and(|viewer| viewer.operator);
+    let at_desk = crate::admin::is_desk(&at).then_some("page");
     let person = viewer.map(|viewer| view! { <Person viewer /> });
     // The landing page and the pages of sign-in have their own, larger, way in.
     let way_in = (!signed_in && at != "/" && !at.starts_with("/login")).then(|| {
@@ -46,6 +48,7 @@ pub fn Header() -> impl IntoView {
                 <nav aria-label="Pages">
                     <a href="/" aria-current=current("/")>"Plans"</a>
                     {signed_in.then(|| view! { <a href="/billing" aria-current=current("/billing")>"Billing"</a> })}
+                    {operator.then(|| view! { <a href="/admin" aria-current=at_desk>"Desk"</a> })}
                 </nav>
                 {person}
                 {way_in}

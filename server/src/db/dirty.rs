@@ -16,7 +16,7 @@ pub const NEVER: i64 = 9_000_000_000_000_000;
 /// renewing, so that an unknown outcome can be read after it can no longer land.
 pub const LEASE_MS: i64 = 60_000;
 /// The longest head start of a class.
-const LONGEST_WAIT_MS: i64 = 60_000;
+pub const LONGEST_WAIT_MS: i64 = 60_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SubjectKind {
@@ -48,7 +48,8 @@ impl SubjectKind {
         }
     }
 
-    fn from_word(word: &str) -> Result<Self, DbError> {
+    /// The kind of a word in our rows.
+    pub fn from_word(word: &str) -> Result<Self, DbError> {
         [
             Self::Payer,
             Self::User,

@@ -64,8 +64,8 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
     for plan_id in &changed {
         mark_holders(&mut tx, plan_id, now, &lease.trace).await?;
     }
-    if !changed.is_empty() {
-        // Can the new roles be granted? The check reads the guild.
+    if !changed.is_empty() || any_unknown_role(&mut tx).await? {
+        // Can the new roles be granted, and what are they called? The check reads the guild.
         let guild = crate::roles::GUILD_SUBJECT;
         dirty::mark(
             &mut tx,
@@ -83,6 +83,17 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
         state.work.notify_one();
     }
     Ok(())
+}
+
+/// Whether a plan names a role that the guild did not have when it was last read.
+async fn any_unknown_role(conn: &mut AnyConnection) -> Result<bool, DbError> {
+    let unknown: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM plan_roles LEFT JOIN guild_roles ON guild_roles.id = plan_roles.role_id \
+         WHERE guild_roles.id IS NULL",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(unknown > 0)
 }
 
 /// Writes one readable plan; answers whether the roles it gives changed.
@@ -144,8 +155,9 @@ async fn map_roles(
     let mut changed = false;
     for role in &plan.roles {
         let state = match known.get(role).map(String::as_str) {
-            Some("active" | "joining") => continue,
-            Some("leaving") => "active",
+            // What the operator declined is asked once.
+            Some("active" | "joining" | "declined") => continue,
+            Some("leaving" | "kept") => "active",
             _ if first => {
                 changed = true;
                 "active"
@@ -158,7 +170,7 @@ async fn map_roles(
         set_role(conn, &product.id, role, state).await?;
     }
     for (role, state) in known.iter().filter(|(role, _)| !plan.roles.contains(role)) {
-        if state == "joining" {
+        if state == "joining" || state == "declined" {
             sqlx::query("DELETE FROM plan_roles WHERE plan_id = $1 AND role_id = $2")
                 .bind(&product.id)
                 .bind(role)
@@ -172,7 +184,8 @@ async fn map_roles(
     Ok(changed)
 }
 
-async fn set_role(
+/// Writes what a role is to a plan.
+pub async fn set_role(
     conn: &mut AnyConnection,
     plan_id: &str,
     role_id: &str,
@@ -252,7 +265,8 @@ async fn take_over_prices(
     Ok(())
 }
 
-async fn mark_holders(
+/// Marks everybody who has, or had, the plan.
+pub async fn mark_holders(
     conn: &mut AnyConnection,
     plan_id: &str,
     now: i64,

@@ -1,6 +1,6 @@
 //! The guild as last read, and whether every plan's roles can be granted.
 
-use super::RolesError;
+use super::{RolesError, consent};
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::db::{Db, DbError};
 use crate::discord::{GuildView, dangerous, role_obstacle};
@@ -118,7 +118,9 @@ async fn check_plans(
 ) -> Result<(), DbError> {
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT plan_roles.role_id, plans.name FROM plan_roles \
-         JOIN plans ON plans.id = plan_roles.plan_id ORDER BY plans.position, plan_roles.role_id",
+         JOIN plans ON plans.id = plan_roles.plan_id \
+         WHERE plan_roles.state IN ('active', 'leaving', 'kept') \
+         ORDER BY plans.position, plan_roles.role_id",
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -127,6 +129,7 @@ async fn check_plans(
             .role(&role_id)
             .map(|role| dangerous(role.permissions))
             .unwrap_or_default();
+        let dangers = consent::lacking(conn, &role_id, dangers).await?;
         let finding = if dangers.is_empty() {
             role_obstacle(guild, bot_roles, &role_id).map(|obstacle| obstacle.advice())
         } else {

@@ -1,5 +1,6 @@
 //! Roles follow entitlements: desired minus actual, each of Discord's answers recorded.
 
+pub mod consent;
 mod desired;
 mod guild;
 mod plan;

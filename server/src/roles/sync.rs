@@ -2,7 +2,7 @@
 
 use super::plan::{Calls, Wanted, calls, waits_for_replacement};
 use super::record::{GrantState, Step, in_guild, ours, step};
-use super::{RolesError, desired, guild};
+use super::{RolesError, consent, desired, guild};
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
 use crate::discord::{DiscordError, FailureClass, Joined};
@@ -261,6 +261,12 @@ impl Round<'_> {
             known = guild::known(&self.state.db, role).await?;
         }
         let dangers = known.map(|known| known.dangers()).unwrap_or_default();
+        let dangers = if dangers.is_empty() {
+            dangers
+        } else {
+            let mut conn = self.state.db.reader().acquire().await?;
+            consent::lacking(&mut conn, role, dangers).await?
+        };
         if !dangers.is_empty() {
             let detail = format!(
                 "the role carries {} and waits for the operator's yes",

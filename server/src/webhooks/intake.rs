@@ -18,6 +18,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What a row of the inbox can say.
+    pub const KEPT: [Self; 3] = [Self::Marked, Self::NotForUs, Self::WrongMode];
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,11 +4,13 @@
 mod cursor;
 mod envelope;
 mod intake;
+mod replay;
 mod signature;
 
 pub use cursor::{EventsError, start as start_cursor, sync_events};
 pub use envelope::{Envelope, EnvelopeError, Subject};
 pub use intake::{Outcome, receive};
+pub use replay::{Replayed, replay};
 pub use signature::{SignatureError, verify};
 
 use crate::state::AppState;

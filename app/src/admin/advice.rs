@@ -1,0 +1,104 @@
+//! What an incident means and what to do about it, by its kind.
+
+/// For whoever runs the community.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What happened, in a few words.
+    pub title: &'static str,
+    pub meaning: &'static str,
+    pub todo: &'static str,
+    /// It closes when what it is about is mended; closing it by hand would only hide it.
+    pub closes_itself: bool,
+}
+
+/// Kinds nobody wrote words for are told by their detail, and can be closed by hand.
+#[must_use]
+pub fn advice(kind: &str) -> Advice {
+    match kind {
+        "parked" => Advice {
+            title: "Work stands still",
+            meaning: "A reading failed in a way that waiting does not mend. The access it is about stays as it was.",
+            todo: "Mend what the error names, then press Retry under Work. This closes when it succeeds.",
+            closes_itself: true,
+        },
+        "stripe_key" => Advice {
+            title: "Stripe refuses the key",
+            meaning: "Nothing is read from Stripe, so nobody’s access changes, and nobody can pay.",
+            todo: "Make a key in Stripe’s dashboard, set STRIPE_SECRET_KEY and start the server again.",
+            closes_itself: true,
+        },
+        "stripe_right" => Advice {
+            title: "The restricted key lacks a right",
+            meaning: "What needs that right waits. The rest goes on.",
+            todo: "Give the key the right in Stripe’s dashboard. What waits comes again by itself.",
+            closes_itself: true,
+        },
+        "stripe_down" => Advice {
+            title: "Stripe does not answer",
+            meaning: "Payments and changes are not read. Access stays as it was.",
+            todo: "Look at Stripe’s status page. It is tried again by itself.",
+            closes_itself: true,
+        },
+        "missed_events" => Advice {
+            title: "Events were missed for too long",
+            meaning: "Stripe no longer has them, so every payer is read again. Access is right once all have been.",
+            todo: "Nothing; this closes when all are read. Look at why the server stood still.",
+            closes_itself: true,
+        },
+        "dispute" => Advice {
+            title: "A payment is disputed",
+            meaning: "The bank takes the money back until it is decided. The detail says what that means for access.",
+            todo: "Answer the dispute in Stripe’s dashboard before its deadline.",
+            closes_itself: false,
+        },
+        "refund" => Advice {
+            title: "A payment was refunded in full",
+            meaning: "The detail says whether access stays; that is the policy ON_REFUND.",
+            todo: "If they shall not keep access, cancel the subscription at Stripe. Then close this.",
+            closes_itself: false,
+        },
+        "drift" => Advice {
+            title: "Stripe says something that is not known here",
+            meaning: "What was known stays as it is: nobody loses access because of it.",
+            todo: "Look at the object in Stripe’s dashboard, and whether there is a newer version of Rollcall.",
+            closes_itself: true,
+        },
+        "role refused" => Advice {
+            title: "Discord refused a role",
+            meaning: "The person does not have the role their membership gives, or still has one it does not give.",
+            todo: "Do what the detail says in the server’s settings. It is tried again by itself within ten minutes.",
+            closes_itself: true,
+        },
+        "plan role" => Advice {
+            title: "A plan’s role cannot be granted",
+            meaning: "Everybody who buys this plan would miss the role.",
+            todo: "Do what the detail says; a role with dangerous rights can be allowed under Roles.",
+            closes_itself: true,
+        },
+        "join refused" => Advice {
+            title: "Discord did not let somebody into the server",
+            meaning: "They have paid and are not in the server, so they have no roles.",
+            todo: "Do what the detail says, or send them an invite. Close this when they are in.",
+            closes_itself: false,
+        },
+        _ => Advice {
+            title: "Something to look at",
+            meaning: "Nothing is taken from anybody because of it.",
+            todo: "The detail says what was found. Close it when it is settled.",
+            closes_itself: false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::advice;
+
+    #[test]
+    fn what_mends_itself_is_not_closed_by_hand() {
+        assert!(advice("role refused").closes_itself);
+        assert!(advice("stripe_key").closes_itself);
+        assert!(!advice("join refused").closes_itself);
+        assert!(!advice("a kind nobody knows").closes_itself);
+    }
+}
