@@ -10,6 +10,7 @@ pub mod admin;
 pub mod billing;
 pub mod checkout;
 pub mod login;
+pub mod mail;
 pub mod money;
 pub mod page;
 pub mod plans;

@@ -15,6 +15,7 @@ pub mod discord;
 pub mod guards;
 pub mod incidents;
 pub mod login;
+pub mod mail;
 pub mod pins;
 pub mod plans;
 pub mod rng;

@@ -8,6 +8,7 @@ use crate::db::dirty;
 use crate::guards::{self, ClientAddr, LimitKind};
 use crate::incidents;
 use crate::login;
+use crate::mail::{self, Mails};
 use crate::plans::Plans;
 use crate::serve::assets;
 use crate::state::AppState;
@@ -16,6 +17,7 @@ use app::admin::{AdminPort, is_desk};
 use app::billing::BillingPort;
 use app::checkout::CheckoutPort;
 use app::login::Viewer;
+use app::mail::MailPort;
 use app::page::FormTargets;
 use app::plans::PlansPort;
 use axum::Router;
@@ -51,10 +53,12 @@ pub fn router(state: &AppState) -> Router {
         .route("/api/{*function}", post(server_functions))
         .layer(from_fn_with_state(state.clone(), limit_by_address))
         .merge(login::routes())
+        .merge(mail::pages())
         .layer(from_fn_with_state(state.clone(), desk_for_operators));
     let pages = dressed(pages, state);
     let table = Router::new()
         .merge(pages)
+        .merge(mail::routes())
         .route(
             "/webhooks/stripe",
             post(webhooks::stripe).layer(DefaultBodyLimit::max(webhooks::MAX_BODY)),
@@ -117,6 +121,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
     let checkout: Arc<dyn CheckoutPort> = Arc::new(Checkout(state.clone()));
     let billing: Arc<dyn BillingPort> = Arc::new(Billing(state.clone()));
     let admin: Arc<dyn AdminPort> = Arc::new(Admin(state.clone()));
+    let mail: Arc<dyn MailPort> = Arc::new(Mails(state.clone()));
     let community = state.config.community.clone();
     let targets = form_targets(state);
     let assets = assets::addresses(state);
@@ -125,6 +130,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
         provide_context(checkout.clone());
         provide_context(billing.clone());
         provide_context(admin.clone());
+        provide_context(mail.clone());
         provide_context(community.clone());
         provide_context(targets.clone());
         provide_context(assets.clone());

@@ -4,8 +4,10 @@ use crate::rng::Rng;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
 
 const NONCE_LEN: usize = 12;
 
@@ -23,6 +25,7 @@ pub enum SealError {
 #[derive(Clone)]
 pub struct Seal {
     cipher: Aes256Gcm,
+    key: [u8; 32],
     rng: Rng,
 }
 
@@ -32,6 +35,7 @@ impl Seal {
     pub fn new(key: &[u8; 32], rng: Rng) -> Self {
         Self {
             cipher: Aes256Gcm::new(key.into()),
+            key: *key,
             rng,
         }
     }
@@ -50,6 +54,17 @@ impl Seal {
         let mut whole = nonce.to_vec();
         whole.extend(sealed);
         Ok(STANDARD_NO_PAD.encode(whole))
+    }
+
+    /// A keyed digest (HMAC-SHA256, base64url): proves that we made it, tells nothing of `text`.
+    /// `purpose` keeps digests of one use from passing for another's.
+    pub fn digest(&self, purpose: &str, text: &str) -> Result<String, SealError> {
+        let mut mac =
+            <Hmac<Sha256> as Mac>::new_from_slice(&self.key).map_err(|_| SealError::Unsealable)?;
+        mac.update(purpose.as_bytes());
+        mac.update(&[0]);
+        mac.update(text.as_bytes());
+        Ok(URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     }
 
     pub fn open(&self, place: &str, sealed: &str) -> Result<SecretString, SealError> {
@@ -94,5 +109,21 @@ mod tests {
         );
         assert!(seal.open("join_tokens/usr_1", "").is_err());
         assert!(seal.open("join_tokens/usr_1", &sealed[..20]).is_err());
+    }
+
+    #[test]
+    fn digests_differ_by_key_purpose_and_text() {
+        let rng = Rng::seeded(1);
+        let seal = Seal::new(&[7; 32], rng.clone());
+        let digest = seal.digest("a", "text").unwrap();
+        assert_eq!(digest, seal.digest("a", "text").unwrap());
+        for other in [
+            seal.digest("b", "text"),
+            seal.digest("a", "texu"),
+            seal.digest("at", "ext"),
+            Seal::new(&[8; 32], rng).digest("a", "text"),
+        ] {
+            assert_ne!(digest, other.unwrap());
+        }
     }
 }

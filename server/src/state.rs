@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::discord::DiscordApi;
 use crate::guards::Limits;
+use crate::mail::MailDoor;
 use crate::rng::Rng;
 use crate::seal::Seal;
 use crate::stripe::StripeApi;
@@ -27,6 +28,8 @@ pub struct Services {
     pub seal: Seal,
     pub stripe: Arc<dyn StripeApi>,
     pub discord: Arc<dyn DiscordApi>,
+    /// `None`: mail is off.
+    pub mail: Option<Arc<dyn MailDoor>>,
     /// For the calls of a sign-in, which follow no redirects.
     pub login_http: reqwest::Client,
     pub limits: Limits,

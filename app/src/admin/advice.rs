@@ -63,6 +63,18 @@ pub fn advice(kind: &str) -> Advice {
             todo: "Look at the object in Stripe’s dashboard, and whether there is a newer version of Rollcall.",
             closes_itself: true,
         },
+        "mail_down" => Advice {
+            title: "Mail is not going out",
+            meaning: "The mail server does not take it. Mail is kept and tried for three days; access and payments do not depend on it.",
+            todo: "Look at the mail server, and at SMTP_URL and MAIL_FROM. This closes with the first mail that is sent.",
+            closes_itself: true,
+        },
+        "mail_refused" => Advice {
+            title: "Somebody cannot be reached by mail",
+            meaning: "A mail to them was not taken and is not tried again. Their dashboard says so; their access is right.",
+            todo: "Nothing, or write to them in Discord. It closes when a mail reaches them, or they sign in with another address.",
+            closes_itself: false,
+        },
         "role refused" => Advice {
             title: "Discord refused a role",
             meaning: "The person does not have the role their membership gives, or still has one it does not give.",

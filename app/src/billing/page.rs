@@ -2,6 +2,7 @@
 
 use super::{BillingError, BillingPort, dashboard::DashboardView, returned};
 use crate::login::{self, Viewer};
+use crate::mail;
 use crate::page::{Notice, Told, Tone, answer, community};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -62,9 +63,11 @@ pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyV
                 let text = format!("{} {}", told.meaning, told.next);
                 view! { <Notice tone=Tone::Attention title=told.title text=text urgent=true /> }
             });
+            let mail = mail::page::trouble(&viewer.user_id).await;
             view! {
                 <Title text=format!("Billing – {}", community().name) />
                 {problem}
+                {mail}
                 {came_back}
                 <DashboardView dashboard />
             }

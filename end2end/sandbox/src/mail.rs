@@ -49,6 +49,8 @@ impl Message {
 pub struct Mailbox {
     messages: Vec<Message>,
     refused: Vec<String>,
+    down: bool,
+    unheard: u32,
     taken: u64,
 }
 
@@ -95,8 +97,33 @@ impl Mailbox {
         self.refused.push(part.to_ascii_lowercase());
     }
 
-    pub fn refuse_nobody(&mut self) {
+    /// From now on nobody is talked to: 421 and the end of the connection.
+    pub fn go_down(&mut self) {
+        self.down = true;
+    }
+
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down
+    }
+
+    /// The connection breaks after the next `count` messages are taken, before that is said.
+    pub fn break_off_after(&mut self, count: u32) {
+        self.unheard = count;
+    }
+
+    /// Whether the answer to the message just taken is lost.
+    pub(crate) fn breaks_off(&mut self) -> bool {
+        let lost = self.unheard > 0;
+        self.unheard = self.unheard.saturating_sub(1);
+        lost
+    }
+
+    /// Takes mail again, for everybody.
+    pub fn without_faults(&mut self) {
         self.refused.clear();
+        self.down = false;
+        self.unheard = 0;
     }
 
     #[must_use]

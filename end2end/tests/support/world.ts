@@ -73,6 +73,8 @@ async function startApp(port: number, base: string, sandbox: Sandbox, data: stri
       DISCORD_CLIENT_SECRET: application.application.client_secret,
       DISCORD_BOT_TOKEN: application.application.bot_token,
       DISCORD_GUILD_ID: application.guild.id,
+      SMTP_URL: `smtp://${sandbox.smtp.host}:${sandbox.smtp.port}`,
+      MAIL_FROM: "members@council.test",
       CLOCK_URL: `${sandbox.base}/_sandbox/clock`,
       COMMUNITY_NAME: "The Revenue Council",
       LOG_FORMAT: "json",

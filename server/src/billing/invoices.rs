@@ -109,7 +109,7 @@ pub fn card(state: &AppState, payer: &PayerRow) -> Option<Card> {
 }
 
 /// A card's name as people know it, from Stripe's word.
-fn brand(word: &str) -> String {
+pub fn brand(word: &str) -> String {
     match word {
         "amex" => "American Express".to_owned(),
         "cartes_bancaires" => "Cartes Bancaires".to_owned(),

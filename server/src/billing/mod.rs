@@ -8,6 +8,8 @@ mod rows;
 mod stations;
 mod words;
 
+pub(crate) use invoices::brand as card_brand;
+
 use crate::state::AppState;
 use app::billing::{BillingError, BillingPort, Dashboard};
 use async_trait::async_trait;

@@ -2,8 +2,10 @@
 //! line that names it and says where to get it.
 
 mod brand;
+mod mail;
 mod proxies;
 
+pub use mail::{MailSettings, SmtpSettings, SmtpTls};
 pub use proxies::{Network, Networks};
 
 use app::access::Policy;
@@ -70,6 +72,8 @@ pub struct Config {
     pub discord: DiscordSettings,
     pub clock_url: Option<Url>,
     pub community: Community,
+    /// `None`: mail is off.
+    pub mail: Option<MailSettings>,
     pub operator_discord_ids: Vec<String>,
     pub policy: Policy,
     pub trusted_proxies: Networks,
@@ -118,6 +122,7 @@ impl Config {
             database_url: database_url(get("DATABASE_URL"))?,
             encryption_key: encryption_key.into(),
             community: brand::community(&get, &stripe)?,
+            mail: mail::mail(&get, stripe.live)?,
             operator_discord_ids: list(get("OPERATOR_DISCORD_IDS")),
             policy: policy(&get)?,
             trusted_proxies: proxies::parse(&list(get("TRUSTED_PROXIES")))?,

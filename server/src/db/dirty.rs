@@ -32,6 +32,8 @@ pub enum SubjectKind {
     Guild,
     /// Stripe's events, read by our own cursor.
     Events,
+    /// A mail that waits to be sent.
+    Mail,
 }
 
 impl SubjectKind {
@@ -45,6 +47,7 @@ impl SubjectKind {
             Self::Plans => "plans",
             Self::Guild => "guild",
             Self::Events => "events",
+            Self::Mail => "mail",
         }
     }
 
@@ -58,6 +61,7 @@ impl SubjectKind {
             Self::Plans,
             Self::Guild,
             Self::Events,
+            Self::Mail,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -299,6 +303,19 @@ pub async fn finish(
     if lease.attempts > 0 {
         incidents::close(conn, incidents::PARKED, &lease.to_string(), now).await?;
     }
+    Ok(())
+}
+
+/// The same for a subject that is done for good: it goes, unless it was marked meanwhile.
+pub async fn forget(conn: &mut AnyConnection, lease: &Lease, now: i64) -> Result<(), DbError> {
+    finish(&mut *conn, lease, None, now).await?;
+    sqlx::query("DELETE FROM dirty WHERE kind = $1 AND id = $2 AND fence = $3 AND generation = $4")
+        .bind(lease.kind.as_str())
+        .bind(&lease.id)
+        .bind(lease.fence)
+        .bind(lease.generation)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

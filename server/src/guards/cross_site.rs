@@ -7,8 +7,9 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use crate::state::AppState;
 
-/// Carries its own signature instead.
-const EXEMPT: &str = "/webhooks/stripe";
+/// Carry their own proof instead: the webhook a signature, and the one click of a mail program
+/// (RFC 8058) a keyed token; neither looks at a cookie.
+const EXEMPT: [&str; 2] = ["/webhooks/stripe", crate::mail::UNSUBSCRIBE];
 
 /// Middleware: answers 403 to an unsafe request that our own pages did not send.
 pub async fn refuse_cross_site(
@@ -32,7 +33,7 @@ pub async fn refuse_cross_site(
 /// Browsers send `Origin` with every POST, and `Sec-Fetch-Site` wherever the address is
 /// trustworthy (Fetch Metadata Request Headers); whoever sends neither is no page of ours.
 fn allowed(method: &Method, path: &str, headers: &HeaderMap, own_origin: &str) -> bool {
-    if method.is_safe() || path == EXEMPT {
+    if method.is_safe() || (method == Method::POST && EXEMPT.contains(&path)) {
         return true;
     }
     let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_is_free_and_the_webhook_alone_is_exempt() {
+    fn looking_is_free_and_who_proves_itself_is_exempt() {
         let foreign = headers(&[("origin", "https://evil.example")]);
         for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
             assert!(allowed(&method, "/billing", &foreign, OWN));
@@ -154,12 +155,17 @@ mod tests {
             ("/webhooks/stripe/../../logout", false),
             ("/webhooks/%73tripe", false),
             ("//webhooks/stripe", false),
+            ("/mail/unsubscribe", true),
+            ("/mail/unsubscribe/", false),
+            ("/mail", false),
+            ("/api/prefer_mail", false),
         ] {
             assert_eq!(
                 allowed(&Method::POST, path, &foreign, OWN),
                 expected,
                 "{path}"
             );
+            assert!(!allowed(&Method::PUT, path, &foreign, OWN), "{path}");
         }
     }
 }

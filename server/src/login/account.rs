@@ -3,6 +3,7 @@
 use super::LoginError;
 use super::discord::Person;
 use crate::db::dirty::{self, Class, SubjectKind};
+use crate::mail;
 use crate::state::AppState;
 
 /// Stores who signed in, with the sealed token by which they can be added to the server, and
@@ -42,6 +43,7 @@ pub(super) async fn signed_in(state: &AppState, person: &Person) -> Result<Strin
         .execute(&mut *tx)
         .await?;
     }
+    mail::signed_in(state, &mut tx, &user_id, now).await?;
     dirty::mark(
         &mut tx,
         SubjectKind::User,

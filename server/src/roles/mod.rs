@@ -7,6 +7,8 @@ mod plan;
 mod record;
 mod sync;
 
+pub(crate) use record::{GrantState, Step};
+
 pub use guild::sync_guild;
 pub use sync::sync_user;
 

@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::db::dirty::{self, Lease};
 use crate::db::{Db, DbError};
+use crate::mail;
 use crate::state::AppState;
 use sqlx::AnyConnection;
 use std::collections::BTreeSet;
@@ -68,6 +69,7 @@ pub async fn step(state: &AppState, lease: &Lease, step: &Step<'_>) -> Result<()
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
     put(&mut tx, lease, step, now).await?;
+    mail::role_gone(state, &mut tx, lease, step, now).await?;
     tx.commit().await?;
     Ok(())
 }

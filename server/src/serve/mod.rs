@@ -7,6 +7,7 @@ use crate::config::{Config, ConfigError, MetricsAccess};
 use crate::db::{Db, DbError, Kind, dirty};
 use crate::discord::{self, DiscordClient, DiscordConfig};
 use crate::guards::Limits;
+use crate::mail::{self, MailDoor, Smtp};
 use crate::pins::{self, PinError};
 use crate::rng::Rng;
 use crate::router;
@@ -116,6 +117,10 @@ pub fn build_on(
         clock.clone(),
         rng.clone(),
     );
+    let mail = config.mail.clone().map(|settings| -> Arc<dyn MailDoor> {
+        let name = &config.community.name;
+        Arc::new(Smtp::new(settings, name, &config.public_url))
+    });
     let leptos = LeptosOptions::builder()
         .output_name("rollcall")
         .site_root(config.site_root.clone())
@@ -125,6 +130,7 @@ pub fn build_on(
         seal: Seal::new(&config.key_bytes()?, rng.clone()),
         stripe: Arc::new(stripe),
         discord: Arc::new(discord),
+        mail,
         login_http: outside.login,
         limits: Limits::new(),
         metrics: Metrics::default(),
@@ -142,6 +148,7 @@ pub fn build_on(
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let (state, clock) = services(config).await?;
     pins::check_configuration(&state).await?;
+    mail::announce(&state);
     let mut background = JoinSet::new();
     if let Some(url) = state.config.clock_url.clone() {
         background.spawn(sync::follow_policy_clock(

@@ -9,6 +9,7 @@ use crate::db::DbError;
 use crate::db::dirty::{self, AfterFailure, Lease, SubjectKind};
 use crate::discord;
 use crate::incidents;
+use crate::mail::{self, SendError};
 use crate::plans::{PlansSyncError, sync_plans};
 use crate::roles::{self, RolesError};
 use crate::state::AppState;
@@ -95,6 +96,10 @@ async fn handle(state: &AppState, lease: Lease) {
             SubjectKind::Events => sync_events(state, &lease).await.map_err(|e| match e {
                 EventsError::Stripe(e) => of_events(state, &lease, &e),
                 EventsError::Db(e) => of_db(state, &lease, &e),
+            }),
+            SubjectKind::Mail => mail::sync_mail(state, &lease).await.map_err(|e| match e {
+                SendError::Smtp(e) => again(state, &lease, None, &e.to_string()),
+                SendError::Db(e) => of_db(state, &lease, &e),
             }),
         };
         state.metrics.synced(lease.kind, outcome.is_ok());

@@ -6,6 +6,7 @@ use super::{charges, checkouts, payers};
 use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
+use crate::mail;
 use crate::state::AppState;
 use app::access::{Access, Decision, Facts, Reason, access};
 use secrecy::SecretString;
@@ -35,6 +36,7 @@ pub async fn payer(state: &AppState, lease: &Lease, mut truth: Truth) -> Result<
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
     let user = payers::user_of(&mut tx, &lease.id).await?;
+    let before = mail::before(state, &mut tx, user.as_deref()).await?;
     for customer in &truth.gone_customers {
         tracing::warn!(customer = %customer, trace = %lease.trace, "a customer is gone at Stripe");
         sqlx::query("UPDATE customers SET deleted = 1 WHERE id = $1")
@@ -80,6 +82,9 @@ pub async fn payer(state: &AppState, lease: &Lease, mut truth: Truth) -> Result<
     card(state, &mut tx, lease, truth, now).await?;
     next = sooner(next, checkouts::settle(&mut tx, lease, truth, now).await?);
     next = sooner(next, changes::settle(&mut tx, lease, truth, now).await?);
+    let card = truth.card.as_ref();
+    let look = mail::caused(state, &mut tx, lease, user.as_deref(), before, card).await?;
+    next = sooner(next, look);
     dirty::finish(&mut tx, lease, next, now).await?;
     tx.commit().await?;
     tracing::info!(payer = %lease.id, trace = %lease.trace, subscriptions = truth.subscriptions.len(), changed, "payer synced");

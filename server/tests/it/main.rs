@@ -10,6 +10,7 @@ mod discord;
 mod guards;
 mod lifecycle;
 mod login;
+mod mail;
 mod missed;
 mod plans;
 mod roles;

@@ -1,5 +1,5 @@
 //! Takes mail: the commands of RFC 5321, 4.5.1, with AUTH PLAIN and LOGIN (RFC 4954) accepting
-//! anyone. A recipient that the mailbox refuses gets 550.
+//! anyone. A recipient that the mailbox refuses gets 550; a mailbox that is down says 421.
 
 use std::{io, sync::Arc};
 
@@ -59,6 +59,9 @@ impl Session {
     }
 
     async fn run(mut self) -> io::Result<()> {
+        if self.shell.lock().mail.is_down() {
+            return self.say("421 4.3.2 not taking mail now").await;
+        }
         self.say("220 sandbox ESMTP").await?;
         while let Some(line) = self.line().await? {
             if self.command(&line).await? == Next::End {
@@ -172,11 +175,15 @@ impl Session {
             return self.say("552 5.3.4 too large").await;
         }
         let recipients = std::mem::take(&mut self.recipients);
-        let id = self.shell.with(|world| {
+        let (id, lost) = self.shell.with(|world| {
             let now_ms = world.clock.now_ms();
-            world.mail.receive(now_ms, &sender, &recipients, &raw)
+            let id = world.mail.receive(now_ms, &sender, &recipients, &raw);
+            (id, world.mail.breaks_off())
         });
         self.forget();
+        if lost {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         self.say(&format!("250 2.0.0 kept as {id}")).await
     }
 

@@ -72,13 +72,45 @@ macro_rules! on_both {
     };
 }
 
+/// The same with mail on.
+#[macro_export]
+macro_rules! on_both_with_mail {
+    ($name:ident) => {
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                let world = $crate::support::World::with_mail($crate::support::Kind::Sqlite).await;
+                super::$name(&world).await;
+                world.finish().await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                let world =
+                    $crate::support::World::with_mail($crate::support::Kind::Postgres).await;
+                super::$name(&world).await;
+                world.finish().await;
+            }
+        }
+    };
+}
+
 impl World {
     pub async fn start(kind: Kind) -> Self {
+        Self::made(kind, false).await
+    }
+
+    /// With the sandbox's mailbox for a mail server.
+    pub async fn with_mail(kind: Kind) -> Self {
+        Self::made(kind, true).await
+    }
+
+    async fn made(kind: Kind, mail: bool) -> Self {
         let database = Database::create(kind).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let sandbox = Sandbox::start(Options {
-            smtp: None,
+            smtp: mail.then(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             clock: SandboxClock::Manual {
                 now_ms: SandboxClock::wall_ms(),
             },
@@ -94,6 +126,10 @@ impl World {
         let mut variables = environment(&sandbox, &base);
         variables.insert("DATABASE_URL".into(), database.url.clone());
         variables.insert("STRIPE_WEBHOOK_SECRETS".into(), WEBHOOK_SECRET.into());
+        if let Some(smtp) = sandbox.smtp_addr {
+            variables.insert("SMTP_URL".into(), format!("smtp://app:hush@{smtp}"));
+            variables.insert("MAIL_FROM".into(), "members@council.test".into());
+        }
         let config = Config::read(|name| variables.get(name).cloned()).unwrap();
         let clock = Arc::new(SandboxTime {
             wall: SystemClock::default(),

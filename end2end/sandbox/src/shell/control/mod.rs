@@ -15,6 +15,8 @@
 //! | | `target` = `discord` with `effect` = an object: see [`discord`] | Discord's own failures |
 //! | | `target` = `deliveries`: see [`deliveries`] | changes how events travel |
 //! | | `target` = `mail`: `refuse` = part of an address | SMTP answers 550 for it |
+//! | | `target` = `mail`: `kind` = `down` | SMTP answers 421 to everybody |
+//! | | `target` = `mail`: `kind` = `cut`, `count` | SMTP takes that many messages without saying so |
 //! | `DELETE faults`, `POST faults/clear` | `target` or nothing for all | as before |
 //! | `POST discord/…` | see [`discord`] | members, roles, the bot's place |
 //! | `POST stripe/…` | see [`stripe`] | refunds, disputes, endings, prices |
@@ -214,10 +216,7 @@ fn add_fault(world: &mut World, fields: &Fields) -> Answer {
     let target = fields.required("target")?;
     match target {
         "deliveries" => return deliveries::fault(world, fields),
-        "mail" => {
-            world.mail.refuse(fields.required("refuse")?);
-            return Ok(json!({"ok": true}));
-        }
+        "mail" => return mail_fault(world, fields),
         _ => {}
     }
     let target = Target::named(target).ok_or_else(|| {
@@ -262,15 +261,28 @@ fn add_fault(world: &mut World, fields: &Fields) -> Answer {
     Ok(json!({"ok": true}))
 }
 
+fn mail_fault(world: &mut World, fields: &Fields) -> Answer {
+    match fields.text("kind") {
+        None => world.mail.refuse(fields.required("refuse")?),
+        Some("down") => world.mail.go_down(),
+        Some("cut") => {
+            let count = fields.small("count")?.unwrap_or(1);
+            world.mail.break_off_after(u32::from(count));
+        }
+        Some(_) => return Err(Refused::bad("kind is down or cut")),
+    }
+    Ok(json!({"ok": true}))
+}
+
 fn clear_faults(world: &mut World, fields: &Fields) -> Answer {
     match fields.text("target") {
         None => {
             world.faults.clear();
-            world.mail.refuse_nobody();
+            world.mail.without_faults();
             deliveries::without_faults(world);
             discord::without_faults(world);
         }
-        Some("mail") => world.mail.refuse_nobody(),
+        Some("mail") => world.mail.without_faults(),
         Some("deliveries") => deliveries::without_faults(world),
         Some(target) => {
             let target =

@@ -96,3 +96,41 @@ async fn mail_is_taken_shown_and_refused() -> TestResult {
     assert_eq!(world.get("/mail.json").await?, json!([]));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_mailbox_that_is_down_or_falls_silent() -> TestResult {
+    let world = Outside::quiet().await?;
+    let addr = world.sandbox.smtp_addr.ok_or("no mail is taken")?;
+    let cut = json!({"target": "mail", "kind": "cut", "count": 1});
+    assert_eq!(world.control("faults", &cut).await?.0, 200);
+    let letter = "Subject: s\r\n\r\ntext\r\n.";
+    let mut sender = Sender::connect(addr).await?;
+    for (line, answer) in [
+        ("EHLO app", "250"),
+        ("MAIL FROM:<desk@x.test>", "250"),
+        ("RCPT TO:<ada@x.test>", "250"),
+        ("DATA", "354"),
+    ] {
+        sender.say(line, answer).await?;
+    }
+    assert!(sender.say(letter, "250").await.is_err());
+    assert_eq!(
+        world.get("/mail.json").await?.as_array().map(Vec::len),
+        Some(1)
+    );
+    let down = json!({"target": "mail", "kind": "down"});
+    assert_eq!(world.control("faults", &down).await?.0, 200);
+    let mut refused = Sender(BufReader::new(TcpStream::connect(addr).await?));
+    assert_eq!(refused.code().await?, "421");
+    assert_eq!(
+        world
+            .control("faults/clear", &json!({"target": "mail"}))
+            .await?
+            .0,
+        200
+    );
+    Sender::connect(addr).await?;
+    let nonsense = json!({"target": "mail", "kind": "sing"});
+    assert_eq!(world.control("faults", &nonsense).await?.0, 400);
+    Ok(())
+}

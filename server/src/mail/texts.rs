@@ -1,0 +1,452 @@
+//! What each mail says: a pure function of what it is about. One purpose each, readable as plain
+//! text, no pictures; the last line says why it came.
+
+use app::access::Reason;
+use app::money::Money;
+use app::page::dates;
+use serde::{Deserialize, Serialize};
+
+/// A plan's price as Stripe has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    pub minor: i64,
+    pub currency: String,
+    /// `month` or `year`; none for a pass.
+    pub period: Option<String>,
+}
+
+/// Why access ends on a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndsBy {
+    Cancelled,
+    PaymentMissing,
+    PassOver,
+}
+
+/// What a mail is about. `source_id` is the subscription or pass. Times are UTC epoch ms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum About {
+    Welcome(Welcome),
+    PaymentFailed {
+        source_id: String,
+        plan: String,
+        price: Option<Price>,
+        until: i64,
+    },
+    Ending {
+        source_id: String,
+        plan: String,
+        until: i64,
+        by: EndsBy,
+    },
+    Ended {
+        plan_id: String,
+        plan: String,
+        reason: Reason,
+    },
+    TrialEnding {
+        source_id: String,
+        plan: String,
+        price: Option<Price>,
+        at: i64,
+    },
+    CardExpiring(Card),
+}
+
+/// Somebody's first access by a subscription or pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    pub source_id: String,
+    pub plan: String,
+    pub price: Option<Price>,
+    pub renews_at: Option<i64>,
+    pub trial_ends_at: Option<i64>,
+    pub ends_at: Option<i64>,
+}
+
+/// A card that is not good any more when it is charged next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    pub plan: String,
+    pub brand: String,
+    pub last4: String,
+    /// 1 to 12.
+    pub month: u8,
+    pub year: u16,
+    pub renews_at: i64,
+}
+
+impl About {
+    /// The word in rows and logs.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome(_) => "welcome",
+            Self::PaymentFailed { .. } => "payment_failed",
+            Self::Ending { .. } => "ending",
+            Self::Ended { .. } => "ended",
+            Self::TrialEnding { .. } => "trial_ending",
+            Self::CardExpiring(_) => "card_expiring",
+        }
+    }
+
+    /// About access that changes or money that is taken: sent to whoever unsubscribed, too.
+    #[must_use]
+    pub fn essential(&self) -> bool {
+        !matches!(self, Self::Welcome(_) | Self::CardExpiring(_))
+    }
+}
+
+/// Whose house it is, and where its pages are.
+pub struct House {
+    pub community: String,
+    pub plans: String,
+    pub billing: String,
+    /// Leads by sign-in to where the card is changed; no secret in it.
+    pub card: String,
+    /// Where whoever gets this stops what is not essential.
+    pub unsubscribe: String,
+    /// The person has a card that can be charged.
+    pub has_card: bool,
+}
+
+/// A mail's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub subject: String,
+    pub paragraphs: Vec<String>,
+    /// Label and address of the one thing to do.
+    pub action: (&'static str, String),
+    /// Why it came: the last line.
+    pub because: String,
+    /// In mails that are not essential.
+    pub unsubscribe: Option<String>,
+}
+
+/// Columns of the plain text.
+const WIDTH: usize = 72;
+
+impl Letter {
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut blocks: Vec<String> = self.paragraphs.iter().map(|text| wrap(text)).collect();
+        blocks.push(format!("{}:\n{}", self.action.0, self.action.1));
+        let mut last = wrap(&self.because);
+        if let Some(address) = &self.unsubscribe {
+            last = format!("Only what is essential, please:\n{address}\n\n{last}");
+        }
+        blocks.push(format!("-- \n{last}"));
+        format!("{}\n", blocks.join("\n\n"))
+    }
+
+    #[must_use]
+    pub fn html(&self) -> String {
+        let mut paragraphs = String::new();
+        for text in &self.paragraphs {
+            paragraphs.push_str("<p>");
+            paragraphs.push_str(&escaped(text));
+            paragraphs.push_str("</p>");
+        }
+        let (label, address) = &self.action;
+        let unsubscribe = self.unsubscribe.as_ref().map_or_else(String::new, |address| {
+            format!(
+                "<p style=\"font-size:14px;color:#5b5e66\"><a href=\"{}\" style=\"color:#5b5e66\">\
+                 Only what is essential, please</a></p>",
+                escaped(address)
+            )
+        });
+        format!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+             content=\"width=device-width\"><title>{title}</title></head><body style=\"margin:0;\
+             padding:24px;background:#fff;color:#1b1d22;font:16px/1.5 system-ui,sans-serif\">\
+             <div style=\"max-width:560px\">{paragraphs}<p><a href=\"{address}\" \
+             style=\"color:#1b1d22;font-weight:600\">{label}</a></p><hr style=\"border:0;\
+             border-top:1px solid #d9dade\">{unsubscribe}<p style=\"font-size:14px;color:#5b5e66\">\
+             {because}</p></div></body></html>\n",
+            title = escaped(&self.subject),
+            address = escaped(address),
+            because = escaped(&self.because),
+        )
+    }
+}
+
+/// The words for what it is about.
+#[must_use]
+pub fn letter(about: &About, house: &House) -> Letter {
+    let mut letter = match about {
+        About::Welcome(about) => welcome(about, house),
+        About::PaymentFailed {
+            plan, price, until, ..
+        } => payment_failed(plan, price.as_ref(), *until, house),
+        About::Ending {
+            plan, until, by, ..
+        } => ending(plan, *until, *by, house),
+        About::Ended { plan, reason, .. } => ended(plan, *reason, house),
+        About::TrialEnding {
+            plan, price, at, ..
+        } => trial_ending(plan, price.as_ref(), *at, house),
+        About::CardExpiring(card) => card_expiring(card, house),
+    };
+    if !about.essential() {
+        letter.unsubscribe = Some(house.unsubscribe.clone());
+    }
+    letter
+}
+
+fn welcome(about: &Welcome, house: &House) -> Letter {
+    let community = &house.community;
+    let price = about.price.as_ref();
+    let then = match (about.trial_ends_at, about.ends_at, about.renews_at) {
+        (Some(at), _, _) => format!(
+            "Your free trial runs until {}. After it your membership goes on{}, unless you cancel before.",
+            day(at),
+            charged(price),
+        ),
+        (None, Some(at), _) => format!("It lasts until {}.", day(at)),
+        (None, None, Some(at)) => format!("It renews on {}. You can cancel at any time.", day(at)),
+        (None, None, None) => "It does not end, and nothing more is charged.".to_owned(),
+    };
+    Letter {
+        subject: format!("Welcome to {community}"),
+        paragraphs: vec![
+            format!("You are in: {}{}.", about.plan, priced(price)),
+            then,
+            "Discord gives you your roles within moments. What you have, and why, always stands \
+             on your page."
+                .to_owned(),
+        ],
+        action: ("Your membership", house.billing.clone()),
+        because: format!("You get this once, because you joined {community}."),
+        unsubscribe: None,
+    }
+}
+
+fn payment_failed(plan: &str, price: Option<&Price>, until: i64, house: &House) -> Letter {
+    Letter {
+        subject: format!("Your payment for {plan} did not go through"),
+        paragraphs: vec![
+            match price {
+                Some(price) => {
+                    format!(
+                        "The payment for {plan}, {}, did not go through.",
+                        amount(price)
+                    )
+                }
+                None => format!("The payment for {plan} did not go through."),
+            },
+            format!(
+                "Your access stays until {}. Update your card before then, and you keep it.",
+                day(until)
+            ),
+        ],
+        action: ("Update your card", house.card.clone()),
+        because: format!(
+            "You get this because a payment for your membership of {} is missing.",
+            house.community
+        ),
+        unsubscribe: None,
+    }
+}
+
+fn ending(plan: &str, until: i64, by: EndsBy, house: &House) -> Letter {
+    let date = day(until);
+    let community = &house.community;
+    let (paragraphs, action, because) = match by {
+        EndsBy::Cancelled => (
+            vec![
+                format!("Your membership {plan} is cancelled. You are not charged again."),
+                format!(
+                    "You keep your access and your roles in Discord until {date}. If you change \
+                     your mind, you can keep your membership until then."
+                ),
+            ],
+            ("Keep my membership", house.billing.clone()),
+            format!("You get this because your membership of {community} was cancelled."),
+        ),
+        EndsBy::PaymentMissing => (
+            vec![
+                format!("A payment for {plan} is still missing."),
+                format!(
+                    "If it does not arrive, your access and your roles in Discord end on {date}."
+                ),
+            ],
+            ("Update your card", house.card.clone()),
+            format!("You get this because your access to {community} is about to end."),
+        ),
+        EndsBy::PassOver => (
+            vec![
+                format!("Your pass for {plan} ends on {date}. Nothing is charged by itself."),
+                "If you want to stay, choose a plan before then.".to_owned(),
+            ],
+            ("See the plans", house.plans.clone()),
+            format!("You get this because your access to {community} is about to end."),
+        ),
+    };
+    Letter {
+        subject: format!("Your access to {plan} ends on {date}"),
+        paragraphs,
+        action,
+        because,
+        unsubscribe: None,
+    }
+}
+
+fn ended(plan: &str, reason: Reason, house: &House) -> Letter {
+    let (next, action) = match reason {
+        Reason::GraceOver | Reason::Unpaid | Reason::FirstPaymentMissing => (
+            "When the payment arrives, your access comes back by itself.",
+            ("Update your card", house.card.clone()),
+        ),
+        Reason::Paused => (
+            "Your access comes back when the membership goes on.",
+            ("Your membership", house.billing.clone()),
+        ),
+        Reason::Disputed => (
+            "If the bank decides that the payment stands, your access comes back by itself.",
+            ("Your membership", house.billing.clone()),
+        ),
+        Reason::Withheld => (
+            "If you think that is a mistake, write to the people who run the community.",
+            ("Your membership", house.billing.clone()),
+        ),
+        _ => (
+            "Nothing more is charged for it. You can come back at any time.",
+            ("See the plans", house.plans.clone()),
+        ),
+    };
+    Letter {
+        subject: format!("Your access to {plan} has ended"),
+        paragraphs: vec![
+            format!(
+                "Your access to {plan} has ended, and Discord has confirmed that its roles are gone."
+            ),
+            format!("{} {next}", reason.sentence()),
+        ],
+        action,
+        because: format!(
+            "You get this because you had access to {}.",
+            house.community
+        ),
+        unsubscribe: None,
+    }
+}
+
+fn trial_ending(plan: &str, price: Option<&Price>, at: i64, house: &House) -> Letter {
+    let charged = charged(price);
+    let (then, action) = if house.has_card {
+        (
+            format!(
+                "After it your membership {plan} goes on{charged}. If you do not want that, cancel before."
+            ),
+            ("Your membership", house.billing.clone()),
+        )
+    } else {
+        (
+            format!(
+                "To stay in{charged}, add a card before. Without one your access ends with the trial, and nothing is charged."
+            ),
+            ("Add a card", house.card.clone()),
+        )
+    };
+    Letter {
+        subject: format!("Your free trial ends on {}", day(at)),
+        paragraphs: vec![
+            format!("Your free trial of {plan} ends on {}.", day(at)),
+            then,
+        ],
+        action,
+        because: format!(
+            "You get this because you have a free trial at {}.",
+            house.community
+        ),
+        unsubscribe: None,
+    }
+}
+
+fn card_expiring(card: &Card, house: &House) -> Letter {
+    Letter {
+        subject: "Your card expires before your next payment".to_owned(),
+        paragraphs: vec![
+            format!(
+                "Your {} card ending in {} is good until the end of {}. Your membership {} renews \
+                 on {}.",
+                card.brand,
+                card.last4,
+                month_of(card.month, card.year),
+                card.plan,
+                day(card.renews_at)
+            ),
+            "Change the card before then, and nothing else changes.".to_owned(),
+        ],
+        action: ("Update your card", house.card.clone()),
+        because: format!(
+            "You get this once for this card, because it pays for your membership of {}.",
+            house.community
+        ),
+        unsubscribe: None,
+    }
+}
+
+fn day(ms: i64) -> String {
+    dates::day(ms).unwrap_or_else(|| "the last day".to_owned())
+}
+
+fn month_of(month: u8, year: u16) -> String {
+    let name =
+        time::Month::try_from(month).map_or_else(|_| String::new(), |month| month.to_string());
+    format!("{name} {year}").trim().to_owned()
+}
+
+/// "29 € a month"
+fn amount(price: &Price) -> String {
+    let money = Money::new(price.minor, &price.currency).display();
+    match &price.period {
+        Some(period) => format!("{money} a {period}"),
+        None => money,
+    }
+}
+
+/// ", 29 € a month"
+fn priced(price: Option<&Price>) -> String {
+    price
+        .map(|price| format!(", {}", amount(price)))
+        .unwrap_or_default()
+}
+
+/// " for 29 € a month"
+fn charged(price: Option<&Price>) -> String {
+    price
+        .map(|price| format!(" for {}", amount(price)))
+        .unwrap_or_default()
+}
+
+/// Breaks lines at spaces; what has none stays whole.
+fn wrap(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > WIDTH {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests;
