@@ -22,6 +22,8 @@ pub struct Read {
     pub created_at: i64,
     pub facts: SubscriptionFacts,
     pub planned: Planned,
+    /// Why its newest invoice cannot be finalised, in Stripe's word.
+    pub invoice_problem: Option<String>,
 }
 
 /// Everything one reading found.
@@ -102,6 +104,14 @@ fn card(subscription: &Subscription) -> Option<CardDetails> {
     method.card.clone()
 }
 
+/// Stripe keeps such an invoice a draft, and the subscription as it was.
+fn invoice_problem(subscription: &Subscription) -> Option<String> {
+    let newest = subscription.latest_invoice.as_ref()?.object()?;
+    let error = newest.last_finalization_error.as_ref()?;
+    (newest.status.as_deref() == Some("draft"))
+        .then(|| error.code.clone().unwrap_or_else(|| "unknown".to_owned()))
+}
+
 /// The end of the last paid period. Periods go on while collection is paused; the invoice of such
 /// a period is void, uncollectible or stays a draft, and its period is not paid for.
 fn paid_until(subscription: &Subscription) -> Option<i64> {
@@ -135,6 +145,7 @@ fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> 
         ended_at: subscription.ended_at.map(ms),
         created_at: ms(subscription.created),
         planned: Planned::of(subscription),
+        invoice_problem: invoice_problem(subscription),
         facts: SubscriptionFacts {
             status: Status::from_stripe(&subscription.status),
             period_start: item.and_then(|item| item.current_period_start).map(ms),

@@ -4,3 +4,4 @@
 mod support;
 
 mod money_back;
+mod unreadable;
