@@ -66,9 +66,13 @@ pub async fn read(
             }
             Err(error) => return Err(error.into()),
         };
-        if subscriptions.is_empty() && is_gone(state, customer_id).await? {
+        // What they had ended with them, and is kept as it ended.
+        let gone = match subscriptions.first() {
+            None => is_gone(state, customer_id).await?,
+            Some(first) => first.customer.object().is_some_and(|owner| owner.deleted),
+        };
+        if gone {
             truth.gone_customers.push(customer_id.clone());
-            continue;
         }
         let owing = subscriptions
             .iter()
@@ -90,7 +94,7 @@ pub async fn read(
     Ok(truth)
 }
 
-/// Listing a deleted customer's subscriptions answers an empty list; only the customer tells.
+/// Where nothing is listed only the customer tells whether it was deleted.
 async fn is_gone(state: &AppState, customer_id: &str) -> Result<bool, StripeError> {
     Ok(state
         .stripe

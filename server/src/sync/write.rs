@@ -175,18 +175,24 @@ async fn end_missing(
     now: i64,
 ) -> Result<(), DbError> {
     let known: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM subscriptions WHERE payer_id = $1 AND status <> 'canceled'",
+        "SELECT id FROM subscriptions WHERE payer_id = $1 \
+         AND status NOT IN ('canceled', 'incomplete_expired')",
     )
     .bind(payer_id)
     .fetch_all(&mut *conn)
     .await?;
     for id in known {
         if truth.subscriptions.iter().all(|read| read.id != id) {
-            sqlx::query("UPDATE subscriptions SET status = 'canceled', ended_at = $1, read_at = $1 WHERE id = $2")
-                .bind(now)
-                .bind(&id)
-                .execute(&mut *conn)
-                .await?;
+            // What never began has not been a membership that ended.
+            sqlx::query(
+                "UPDATE subscriptions SET ended_at = $1, read_at = $1, status = \
+                 CASE WHEN status = 'incomplete' THEN 'incomplete_expired' ELSE 'canceled' END \
+                 WHERE id = $2",
+            )
+            .bind(now)
+            .bind(&id)
+            .execute(&mut *conn)
+            .await?;
         }
     }
     Ok(())
