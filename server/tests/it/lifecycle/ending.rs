@@ -1,11 +1,10 @@
 //! Ends: planned and taken back, at once, and beginning again.
 
-use super::support::{days, seen, subscription, words};
+use super::support::{MINUTE_MS, days, seen, subscription, until, words};
 use crate::login::site::ADA;
 use crate::on_both;
 use crate::support::World;
 use sandbox::stripe::DeliveryFaults;
-use std::time::Duration;
 
 fn silence(world: &World, drop: u8) {
     world.sandbox.with(|w| {
@@ -53,12 +52,9 @@ async fn planned_end(world: &World, by_cancel_at: bool) {
     world.settle().await;
     // The end itself: nobody tells us, the timer looks.
     silence(world, 100);
-    let left = end - world.state.clock.policy_ms();
-    world.advance(Duration::from_millis(left.unsigned_abs()) - Duration::from_mins(1));
-    world.settle().await;
+    until(world, end - MINUTE_MS).await;
     assert!(seen(world, &mut ada, "Patron").await.roles);
-    world.advance(Duration::from_mins(2));
-    world.settle().await;
+    until(world, end + MINUTE_MS).await;
     let ended = seen(world, &mut ada, "Patron").await;
     assert_eq!(ended.status, "canceled");
     assert_eq!(ended.access, words("denied", "ended"));

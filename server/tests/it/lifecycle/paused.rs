@@ -25,9 +25,8 @@ async fn paused<'a>(world: &'a World, behavior: &str) -> (Person<'a>, Seen) {
 
 /// Stripe's periods go on while nothing is collected; the last paid one is what counts.
 async fn ends_with_the_paid_period(world: &World, behavior: &str) {
-    let end: i64;
     let (mut ada, now) = paused(world, behavior).await;
-    end = sqlx::query_scalar("SELECT period_end FROM subscriptions")
+    let end: i64 = sqlx::query_scalar("SELECT period_end FROM subscriptions")
         .fetch_one(world.state.db.reader())
         .await
         .unwrap();

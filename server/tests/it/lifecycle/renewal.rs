@@ -1,6 +1,6 @@
 //! Renewals: paid, missed, recovered, given up.
 
-use super::support::{ask, days, seen, words};
+use super::support::{MINUTE_MS, ask, days, seen, until, words};
 use crate::login::site::ADA;
 use crate::on_both;
 use crate::support::{Person, World};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-async fn patron<'a>(world: &'a World) -> (Person<'a>, String) {
+async fn patron(world: &World) -> (Person<'_>, String) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Patron").await;
     let customer = ada.customer().await;
@@ -122,12 +122,10 @@ async fn grace_ends_by_the_timer_though_no_event_comes(world: &World) {
     past_period_end(world, Duration::from_hours(6)).await;
     let late = seen(world, &mut ada, "Patron").await;
     assert_eq!(late.access, words("grace", "payment_missing"));
-    let left = late.until.unwrap() - world.state.clock.policy_ms();
-    world.advance(Duration::from_millis(left.unsigned_abs()) - Duration::from_mins(1));
-    world.settle().await;
+    let end = late.until.unwrap();
+    until(world, end - MINUTE_MS).await;
     assert!(seen(world, &mut ada, "Patron").await.roles);
-    world.advance(Duration::from_mins(2));
-    world.settle().await;
+    until(world, end + MINUTE_MS).await;
     let over = seen(world, &mut ada, "Patron").await;
     assert_eq!(over.status, "past_due");
     assert_eq!(over.access, words("denied", "grace_over"));

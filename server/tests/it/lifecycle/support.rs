@@ -115,3 +115,12 @@ pub fn ask(world: &World, method: &str, path: &str, form: &str) -> serde_json::V
         serde_json::from_str(&body).unwrap()
     })
 }
+
+/// To a moment of the policy clock, in milliseconds; then everything that follows.
+pub async fn until(world: &World, at: i64) {
+    let left = at - world.state.clock.policy_ms();
+    world.advance(std::time::Duration::from_millis(left.unsigned_abs()));
+    world.settle().await;
+}
+
+pub const MINUTE_MS: i64 = 60 * 1000;

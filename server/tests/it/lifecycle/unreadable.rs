@@ -19,7 +19,7 @@ fn break_stripe(world: &World) {
 }
 
 /// Ada, whose renewal failed 5 days ago: two days of grace are left.
-async fn in_grace<'a>(world: &'a World) -> Person<'a> {
+async fn in_grace(world: &World) -> Person<'_> {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Patron").await;
     let customer = ada.customer().await;
@@ -90,7 +90,7 @@ async fn paid_while_stripe_could_not_be_read_is_never_withdrawn(world: &World) {
         w.stripe.set_default_card(now, &customer, kind).unwrap();
         w.faults.clear();
     });
-    pay_open_invoice(world, &customer).await;
+    pay_open_invoice(world, &customer);
     world.advance(Duration::from_mins(16));
     world.settle().await;
     let now = seen(world, &mut ada, "Patron").await;
@@ -100,7 +100,7 @@ async fn paid_while_stripe_could_not_be_read_is_never_withdrawn(world: &World) {
 }
 on_both!(paid_while_stripe_could_not_be_read_is_never_withdrawn);
 
-async fn pay_open_invoice(world: &World, customer: &str) {
+fn pay_open_invoice(world: &World, customer: &str) {
     let open = super::support::ask(
         world,
         "GET",
