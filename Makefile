@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`. Each sets up what is missing first.
-.PHONY: run test lint fmt e2e build release setup
+.PHONY: run test sim lint fmt e2e build release setup
 
 SHELL := /usr/bin/env bash
 
@@ -10,6 +10,10 @@ run: ## build and serve with the sandbox, SQLite and no account anywhere (PROD=1
 test: ## every check and test: formatting, lints, unit, integration (SQLite and PostgreSQL), browser
 	@.dev/setup test
 	@.dev/test
+
+sim: ## the simulation: SEEDS=n histories from seed FROM=k on DB=sqlite|postgres; a failing seed prints its history
+	@.dev/setup test
+	@SEEDS=$(SEEDS) FROM=$(FROM) DB=$(DB) .dev/test sim
 
 lint: ## formatting, clippy, dependencies, documents
 	@.dev/setup test

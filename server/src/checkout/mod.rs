@@ -16,6 +16,8 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 pub use progress::progress;
+pub use returned::returned;
+pub use start::start;
 
 /// A person waits: past this they are told, while the work goes on to a whole end behind.
 const PATIENCE: Duration = Duration::from_secs(9);
@@ -25,7 +27,7 @@ pub struct Checkout(pub AppState);
 
 /// Any failure of a checkout, before it is told to the person.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub enum Failure {
     #[error(transparent)]
     Told(#[from] CheckoutError),
     #[error(transparent)]
@@ -48,7 +50,7 @@ impl From<sqlx::Error> for Failure {
 impl From<SyncError> for Failure {
     fn from(error: SyncError) -> Self {
         match error {
-            SyncError::Stripe(error) | SyncError::Unread { error, .. } => Self::Stripe(error),
+            SyncError::Stripe(error) => Self::Stripe(error),
             SyncError::Db(error) => Self::Db(error),
             SyncError::Seal(error) => Self::Seal(error),
         }

@@ -223,7 +223,7 @@ async fn work_when_sure(state: AppState) {
 
 /// At the start: what failed of an old key tries again, and the events of the time without us are
 /// read.
-async fn catch_up(state: &AppState) -> Result<(), DbError> {
+pub async fn catch_up(state: &AppState) -> Result<(), DbError> {
     sync::health::started(state).await?;
     webhooks::start_cursor(state).await
 }

@@ -5,17 +5,14 @@ mod charge;
 pub mod charges;
 mod checkouts;
 mod customer;
-mod entitle;
 pub mod health;
-mod hold;
 mod payer;
 pub mod payers;
 mod policy_clock;
 pub(crate) mod truth;
-mod watch;
 mod worker;
 mod write;
 
 pub use payer::{SyncError, sync_payer};
 pub use policy_clock::{follow as follow_policy_clock, once as read_policy_clock};
-pub use worker::{drain, run};
+pub use worker::{drain, run, work_on};

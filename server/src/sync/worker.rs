@@ -47,7 +47,7 @@ pub async fn drain(state: &AppState) -> Result<usize, DbError> {
         if room > 0 {
             for lease in dirty::claim(&state.db, &*state.clock, room).await? {
                 let state = state.clone();
-                running.push(tokio::spawn(async move { handle(&state, lease).await }));
+                running.push(tokio::spawn(async move { work_on(&state, lease).await }));
             }
         }
         match running.next().await {
@@ -70,7 +70,8 @@ struct Failed {
     cause: Option<Cause>,
 }
 
-async fn handle(state: &AppState, lease: Lease) {
+/// Works on one claimed subject, to whatever end, and gives its lease back.
+pub async fn work_on(state: &AppState, lease: Lease) {
     let span = tracing::info_span!("sync", kind = lease.kind.as_str(), subject = %lease.id, trace = %lease.trace);
     async {
         let outcome = match lease.kind {
@@ -212,17 +213,6 @@ fn of_events(state: &AppState, lease: &Lease, error: &StripeError) -> Failed {
 fn of_sync(state: &AppState, lease: &Lease, error: SyncError) -> Failed {
     match error {
         SyncError::Stripe(error) => of_stripe(state, lease, &error),
-        SyncError::Unread { error, again_at } => {
-            let failed = of_stripe(state, lease, &error);
-            match (failed.after, &failed.cause) {
-                // A key or a right that is missing must not keep for good what time has ended.
-                (AfterFailure::Park, Some(_)) => Failed {
-                    after: AfterFailure::RetryAt(again_at),
-                    ..failed
-                },
-                _ => failed,
-            }
-        }
         SyncError::Db(error) => of_db(state, lease, &error),
         SyncError::Seal(error) => parked(&error.to_string()),
     }

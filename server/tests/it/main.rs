@@ -14,6 +14,7 @@ mod mail;
 mod missed;
 mod plans;
 mod roles;
+mod sim;
 mod support;
 mod sync;
 mod webhooks;

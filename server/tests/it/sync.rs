@@ -259,3 +259,39 @@ async fn a_missed_renewal_ends_by_the_timer_without_any_event(world: &World) {
     assert!(world.roles_of(ADA).is_empty());
 }
 on_both!(a_missed_renewal_ends_by_the_timer_without_any_event);
+
+/// A pause has a date of return, and a subscription that ends while paused keeps it.
+async fn what_is_over_wakes_nobody(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    let resumes = world.state.clock.policy_ms() / 1000 + 5 * 86_400;
+    let customer = ada.customer().await;
+    world.sandbox.with(|world| {
+        let now = world.clock.now_ms();
+        let id = world.stripe.state_json()["subscriptions"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        world
+            .stripe
+            .pause(now, &id, Some("void"), Some(resumes))
+            .unwrap();
+        world.stripe.cancel_now(now, &id).unwrap();
+    });
+    world.settle().await;
+    let due: i64 = sqlx::query_scalar(
+        "SELECT due_at FROM dirty JOIN customers ON customers.payer_id = dirty.id \
+         WHERE dirty.kind = 'payer' AND customers.id = $1",
+    )
+    .bind(&customer)
+    .fetch_one(world.state.db.reader())
+    .await
+    .unwrap();
+    assert_eq!(
+        due,
+        dirty::NEVER,
+        "a moment of something that is over is waited for"
+    );
+}
+
+on_both!(what_is_over_wakes_nobody);

@@ -6,7 +6,6 @@
 mod catalogue;
 mod changes;
 mod checkout;
-mod debits;
 mod events;
 mod histories;
 mod portal;

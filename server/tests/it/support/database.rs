@@ -21,7 +21,30 @@ pub struct Database {
 }
 
 impl Database {
+    /// The same, in memory where the system has files there: for many short histories.
+    pub async fn in_memory(kind: Kind) -> Self {
+        let shared = PathBuf::from("/dev/shm");
+        Self::create_in(
+            kind,
+            if shared.is_dir() {
+                shared
+            } else {
+                std::env::temp_dir()
+            },
+        )
+        .await
+    }
+
     pub async fn create(kind: Kind) -> Self {
+        Self::create_in(kind, std::env::temp_dir()).await
+    }
+
+    /// Its name in the cluster.
+    pub fn name(&self) -> &str {
+        self.cluster.as_ref().map_or("", |(_, name)| name)
+    }
+
+    async fn create_in(kind: Kind, folder: PathBuf) -> Self {
         let name = format!(
             "rollcall_{}_{}",
             std::process::id(),
@@ -29,7 +52,7 @@ impl Database {
         );
         match kind {
             Kind::Sqlite => {
-                let file = std::env::temp_dir().join(format!("{name}.db"));
+                let file = folder.join(format!("{name}.db"));
                 Self {
                     url: format!("sqlite:{}", file.display()),
                     file: Some(file),

@@ -257,7 +257,6 @@ impl Stripe {
             payment_intent: None,
             discounts: Vec::new(),
             authenticating: None,
-            finalization_error: None,
         }
     }
 }

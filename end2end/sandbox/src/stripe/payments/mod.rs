@@ -1,6 +1,5 @@
 //! Money moving: payment intents and charges.
 
-mod debits;
 mod disputes;
 mod methods;
 mod refunds;
@@ -28,8 +27,6 @@ pub(super) enum Paying {
     Authenticate,
     /// There is no card to charge.
     NoMethod,
-    /// A bank debit is under way.
-    Processing,
 }
 
 /// What a new payment intent is for.
@@ -85,7 +82,6 @@ impl Stripe {
         match open.status {
             "succeeded" => return Paying::Paid,
             "canceled" => return Paying::NoMethod,
-            "processing" => return Paying::Processing,
             _ => {}
         }
         let answer = card.card.charge(authenticated, card.authenticated);
@@ -97,13 +93,9 @@ impl Stripe {
             self.emit_intent("payment_intent.requires_action", intent);
             return Paying::Authenticate;
         }
-        if matches!(answer, Answer::Later) {
-            self.start_debit(intent, method);
-            return Paying::Processing;
-        }
         let failure = match answer {
             Answer::Declined(decline) => Some(decline),
-            Answer::Paid | Answer::Authenticate | Answer::Later => None,
+            Answer::Paid | Answer::Authenticate => None,
         };
         let charge = self.new_charge(intent, method, failure.clone());
         self.change_intent(intent, |intent| {
@@ -150,7 +142,6 @@ impl Stripe {
             card: card.card,
             exp_month: card.exp_month,
             exp_year: card.exp_year,
-            pending: card.card.is_debit() && failure.is_none(),
             failure,
             disputed: false,
             description: intent.description.clone(),
@@ -185,7 +176,7 @@ impl Stripe {
         }
     }
 
-    pub(super) fn emit_intent(&mut self, kind: &'static str, id: &str) {
+    fn emit_intent(&mut self, kind: &'static str, id: &str) {
         if let Some(intent) = self.intents.get(id) {
             let body = self.render_intent(intent);
             self.emit(kind, &body);

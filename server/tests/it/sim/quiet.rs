@@ -1,0 +1,252 @@
+//! After a history: calm, until nothing is due, and then the comparison with the oracle.
+
+use super::oracle::{Books, Expected, Given, Row, expected};
+use super::play::Play;
+use super::weather::Weather;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long nothing may have happened at Stripe before our rows have to say the same: longer than
+/// any back-off, and than an event may be missing from Stripe's list.
+const QUIET_MS: i64 = 50 * 60 * 1000;
+const HOPS: usize = 400;
+
+impl Play {
+    /// Lets everything come to rest and answers every difference.
+    pub async fn settle(&mut self) -> Vec<String> {
+        *self.stage.weather.lock().unwrap() = Weather::default();
+        self.stage.tell("quiet", "the weather is calm");
+        self.work_off(true).await;
+        let mut since = self.now();
+        for _ in 0..HOPS {
+            let now = self.now();
+            let stripe = self.stage.world().stripe.next_due_ms();
+            let ours: Option<i64> = sqlx::query_scalar(
+                "SELECT MIN(due_at) FROM dirty WHERE parked = 0 AND due_at > $1",
+            )
+            .bind(now)
+            .fetch_one(self.db.reader())
+            .await
+            .unwrap();
+            let done = since + QUIET_MS;
+            let next = [Some(done), stripe, ours, self.stage.next_late()]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(done);
+            if stripe.is_some_and(|at| at <= next)
+                || self.stage.next_late().is_some_and(|at| at <= next)
+            {
+                since = next.max(now);
+            }
+            self.move_to(next.max(now)).await;
+            self.work_off(true).await;
+            if self.now() >= since + QUIET_MS {
+                return self.differences().await;
+            }
+        }
+        vec!["Stripe never came to rest".into()]
+    }
+
+    fn everything(&self, path: &str) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let after = all
+                .last()
+                .map(|last| format!("&starting_after={}", last["id"].as_str().unwrap()))
+                .unwrap_or_default();
+            let page = self
+                .stage
+                .ask("GET", &format!("{path}{join}limit=100{after}"), "");
+            all.extend(page["data"].as_array().unwrap().iter().cloned());
+            if page["has_more"] != true {
+                return all;
+            }
+        }
+    }
+
+    async fn differences(&mut self) -> Vec<String> {
+        self.learn_owners();
+        self.forget_unheard().await;
+        let books = Books {
+            subscriptions: &self.everything("/v1/subscriptions?status=all"),
+            invoices: &self.everything("/v1/invoices"),
+            payments: &self.everything("/v1/invoice_payments"),
+            charges: &self.everything("/v1/charges"),
+            disputes: &self.everything("/v1/disputes"),
+            owners: &self.owners,
+            catalogue: &self.catalogue,
+            now_ms: self.now(),
+        };
+        let expected = expected(&books);
+        let mut differences = std::mem::take(&mut self.violations);
+        differences.extend(self.rows_differ(&expected).await);
+        differences.extend(self.given_differs(&expected).await);
+        differences.extend(self.roles_differ(&expected).await);
+        differences.extend(self.left_behind().await);
+        differences
+    }
+
+    /// A customer that was deleted before we ever read it told nobody whose it was.
+    async fn forget_unheard(&mut self) {
+        let known: Vec<String> = sqlx::query_scalar("SELECT id FROM customers")
+            .fetch_all(self.db.reader())
+            .await
+            .unwrap();
+        let stage = self.stage.clone();
+        self.owners.retain(|id, _| {
+            known.contains(id)
+                || stage.ask("GET", &format!("/v1/customers/{id}"), "")["deleted"] != true
+        });
+    }
+
+    fn person_of(&self, user_id: &str) -> usize {
+        self.people
+            .iter()
+            .position(|person| person.user_id == user_id)
+            .unwrap()
+    }
+
+    async fn rows_differ(&self, expected: &Expected) -> Vec<String> {
+        let rows: Vec<OurRow> = sqlx::query_as(
+            "SELECT subscriptions.id, user_id, customer_id, plan_id, price_id, status, quantity, period_end, \
+             cancel_at, cancel_at_period_end, ended_at, trial_end, collection_paused \
+             FROM subscriptions JOIN payers ON payers.id = payer_id",
+        )
+        .fetch_all(self.db.reader())
+        .await
+        .unwrap();
+        let ours: BTreeMap<String, Row> = rows
+            .into_iter()
+            .map(|row| {
+                let view = Row {
+                    person: self.person_of(&row.user_id),
+                    customer: row.customer_id,
+                    product: row.plan_id.unwrap_or_default(),
+                    price: row.price_id.unwrap_or_default(),
+                    status: row.status,
+                    quantity: row.quantity,
+                    period_end: row.period_end.unwrap_or(0),
+                    cancel_at: row.cancel_at,
+                    cancel_at_period_end: row.cancel_at_period_end != 0,
+                    ended_at: row.ended_at,
+                    trial_end: row.trial_end,
+                    paused: row.collection_paused != 0,
+                };
+                (row.id, view)
+            })
+            .collect();
+        differ("subscription", &ours, &expected.rows)
+    }
+
+    async fn given_differs(&self, expected: &Expected) -> Vec<String> {
+        let rows: Vec<(String, String, String, String, Option<i64>)> = sqlx::query_as(
+            "SELECT user_id, plan_id, source_id, state, until_at FROM entitlements WHERE state <> 'denied'",
+        )
+        .fetch_all(self.db.reader())
+        .await
+        .unwrap();
+        let ours: BTreeMap<(usize, String, String), Given> = rows
+            .into_iter()
+            .map(|(user, plan, source, state, until)| {
+                let state = ["granted", "grace", "hold"]
+                    .into_iter()
+                    .find(|known| *known == state)
+                    .unwrap();
+                ((self.person_of(&user), plan, source), (state, until))
+            })
+            .collect();
+        differ("entitlement", &ours, &expected.given)
+    }
+
+    /// In the server: what Discord has. Outside: what waits for the join.
+    async fn roles_differ(&self, expected: &Expected) -> Vec<String> {
+        let mut differences = Vec::new();
+        let managed: BTreeSet<&String> = self.catalogue.roles.values().flatten().collect();
+        for (at, person) in self.people.iter().enumerate() {
+            let mut want = expected.roles.get(&at).cloned().unwrap_or_default();
+            let have: BTreeSet<String> = if person.in_server {
+                want.extend(person.by_hand.iter().cloned());
+                let roles = self.stage.world().discord.roles_of(&person.discord_id);
+                roles
+                    .into_iter()
+                    .filter(|role| managed.contains(role))
+                    .collect()
+            } else {
+                let rows: Vec<String> = sqlx::query_scalar(
+                    "SELECT role_id FROM grants WHERE user_id = $1 AND state IN ('wanted', 'granted', 'present')",
+                )
+                .bind(&person.user_id)
+                .fetch_all(self.db.reader())
+                .await
+                .unwrap();
+                rows.into_iter().collect()
+            };
+            if have != want {
+                differences.push(format!(
+                    "roles of {}: has {have:?}, is to have {want:?}",
+                    person.name
+                ));
+            }
+        }
+        differences
+    }
+
+    /// Work that stands still, and events that were answered and are not there.
+    async fn left_behind(&self) -> Vec<String> {
+        let mut differences = Vec::new();
+        let parked: Vec<(String, String, Option<String>)> =
+            sqlx::query_as("SELECT kind, id, last_error FROM dirty WHERE parked = 1")
+                .fetch_all(self.db.reader())
+                .await
+                .unwrap();
+        for (kind, id, error) in parked {
+            differences.push(format!("{kind} {id} is parked: {error:?}"));
+        }
+        let inbox: Vec<String> = sqlx::query_scalar("SELECT id FROM inbox")
+            .fetch_all(self.db.reader())
+            .await
+            .unwrap();
+        let inbox: BTreeSet<String> = inbox.into_iter().collect();
+        for lost in self.accepted.difference(&inbox) {
+            differences.push(format!("event {lost} was answered and is not in the inbox"));
+        }
+        differences
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct OurRow {
+    id: String,
+    user_id: String,
+    customer_id: String,
+    plan_id: Option<String>,
+    price_id: Option<String>,
+    status: String,
+    quantity: i64,
+    period_end: Option<i64>,
+    cancel_at: Option<i64>,
+    cancel_at_period_end: i64,
+    ended_at: Option<i64>,
+    trial_end: Option<i64>,
+    collection_paused: i64,
+}
+
+fn differ<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    what: &str,
+    ours: &BTreeMap<K, V>,
+    theirs: &BTreeMap<K, V>,
+) -> Vec<String> {
+    let keys: BTreeSet<&K> = ours.keys().chain(theirs.keys()).collect();
+    keys.into_iter()
+        .filter(|key| ours.get(key) != theirs.get(key))
+        .map(|key| {
+            format!(
+                "{what} {key:?}\n      ours:   {:?}\n      oracle: {:?}",
+                ours.get(key),
+                theirs.get(key)
+            )
+        })
+        .collect()
+}
