@@ -59,7 +59,7 @@ pub fn lines(rows: &Rows, now: i64) -> Vec<PassLine> {
 
 /// The pass that gives access longest, if one does: a later one of the same plan starts when the
 /// one before it ends.
-pub fn longest<'a>(rows: &'a Rows, now: i64) -> Option<&'a PassRow> {
+pub fn longest(rows: &Rows, now: i64) -> Option<&PassRow> {
     rows.passes
         .iter()
         .filter(|pass| {

@@ -28,6 +28,9 @@ pub struct SubscriptionRow {
     pub ended_at: Option<i64>,
     pub trial_end: Option<i64>,
     pub collection_paused: i64,
+    /// What became of the payment for the current period: `kept`, `disputed`, `refunded`.
+    pub payment: String,
+    pub invoice_problem: Option<String>,
     pub read_at: i64,
 }
 
@@ -109,7 +112,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
              subscriptions.unit_amount, subscriptions.currency, subscriptions.period, \
              subscriptions.period_end, subscriptions.cancel_at, subscriptions.cancel_at_period_end, \
              subscriptions.ended_at, subscriptions.trial_end, subscriptions.collection_paused, \
-             subscriptions.read_at \
+             subscriptions.payment, subscriptions.invoice_problem, subscriptions.read_at \
              FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
              WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
         )

@@ -32,6 +32,24 @@ pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> St
     };
     let at = Some(subscription.read_at);
     match subscription.status() {
+        Status::Active | Status::Trialing | Status::PastDue
+            if subscription.payment == "disputed" =>
+        {
+            station(
+                Attention,
+                "The payment is disputed at the bank.",
+                at,
+                Some(
+                    "Nothing is asked of you here: the bank decides. The next payment counts anew.",
+                ),
+            )
+        }
+        Status::Active if subscription.invoice_problem.is_some() => station(
+            Attention,
+            "Your latest invoice could not be drawn up.",
+            at,
+            Some("You were not charged, and your access stays. The operator has been told."),
+        ),
         Status::Active if subscription.collection_paused == 1 => {
             station(Attention, "Payments are paused.", at, None)
         }
@@ -53,7 +71,9 @@ pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> St
             Waiting,
             "The first payment is not confirmed yet.",
             at,
-            Some("If your bank asked you to confirm it, do so; otherwise wait a moment."),
+            Some(
+                "If your bank asked you to confirm it, do so. A bank debit takes some days; there is nothing to do.",
+            ),
         ),
         Status::Paused => station(
             Attention,

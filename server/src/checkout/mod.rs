@@ -50,7 +50,7 @@ impl From<sqlx::Error> for Failure {
 impl From<SyncError> for Failure {
     fn from(error: SyncError) -> Self {
         match error {
-            SyncError::Stripe(error) => Self::Stripe(error),
+            SyncError::Stripe(error) | SyncError::Unread { error, .. } => Self::Stripe(error),
             SyncError::Db(error) => Self::Db(error),
             SyncError::Seal(error) => Self::Seal(error),
         }

@@ -106,6 +106,8 @@ impl StripeApi for StripeClient {
                     .expand([
                         "data.default_payment_method".to_owned(),
                         "data.latest_invoice".to_owned(),
+                        // Tells whether it was deleted.
+                        "data.customer".to_owned(),
                         "data.schedule".to_owned(),
                     ]);
                 match after {

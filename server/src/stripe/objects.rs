@@ -120,6 +120,8 @@ pub struct Invoice {
     #[serde(default)]
     pub status_transitions: Transitions,
     #[serde(default)]
+    pub last_finalization_error: Option<FinalizationError>,
+    #[serde(default)]
     pub parent: Option<InvoiceParent>,
 }
 
@@ -129,6 +131,12 @@ impl Invoice {
     pub fn subscription_id(&self) -> Option<&str> {
         self.parent.as_ref()?.subscription_id()
     }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct FinalizationError {
+    #[serde(default)]
+    pub code: Option<String>,
 }
 
 #[derive(Clone, Default, Deserialize)]

@@ -5,11 +5,14 @@ mod charge;
 pub mod charges;
 mod checkouts;
 mod customer;
+mod entitle;
 pub mod health;
+mod hold;
 mod payer;
 pub mod payers;
 mod policy_clock;
 pub(crate) mod truth;
+mod watch;
 mod worker;
 mod write;
 

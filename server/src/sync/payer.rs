@@ -1,6 +1,6 @@
 //! Sync of one payer: read under the lease, then write in one transaction.
 
-use super::{payers, truth, write};
+use super::{hold, payers, truth, write};
 use crate::db::DbError;
 use crate::db::dirty::Lease;
 use crate::state::AppState;
@@ -10,6 +10,10 @@ use crate::stripe::StripeError;
 pub enum SyncError {
     #[error(transparent)]
     Stripe(#[from] StripeError),
+    /// The same, of somebody whose access ends by time: at `again_at` (policy clock) it is looked
+    /// at again, whatever the failure.
+    #[error("{error}")]
+    Unread { error: StripeError, again_at: i64 },
     #[error(transparent)]
     Db(#[from] DbError),
     #[error("a value could not be sealed")]
@@ -29,7 +33,17 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
         let mut conn = state.db.reader().acquire().await?;
         payers::customers(&mut conn, &lease.id).await?
     };
-    let truth = truth::read(state, lease, &customers).await?;
+    let truth = match truth::read(state, lease, &customers).await {
+        Ok(truth) => truth,
+        Err(SyncError::Stripe(error)) => {
+            let again_at = hold::without_stripe(state, lease).await?;
+            return Err(match again_at {
+                Some(again_at) => SyncError::Unread { error, again_at },
+                None => SyncError::Stripe(error),
+            });
+        }
+        Err(error) => return Err(error),
+    };
     let marked = write::payer(state, lease, truth).await?;
     state.released.notify_waiters();
     if marked {

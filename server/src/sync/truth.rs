@@ -22,6 +22,8 @@ pub struct Read {
     pub created_at: i64,
     pub facts: SubscriptionFacts,
     pub planned: Planned,
+    /// Why its newest invoice cannot be finalised, in Stripe's word.
+    pub invoice_problem: Option<String>,
 }
 
 /// Everything one reading found.
@@ -64,9 +66,13 @@ pub async fn read(
             }
             Err(error) => return Err(error.into()),
         };
-        if subscriptions.is_empty() && is_gone(state, customer_id).await? {
+        // What they had ended with them, and is kept as it ended.
+        let gone = match subscriptions.first() {
+            None => is_gone(state, customer_id).await?,
+            Some(first) => first.customer.object().is_some_and(|owner| owner.deleted),
+        };
+        if gone {
             truth.gone_customers.push(customer_id.clone());
-            continue;
         }
         let owing = subscriptions
             .iter()
@@ -88,7 +94,7 @@ pub async fn read(
     Ok(truth)
 }
 
-/// Listing a deleted customer's subscriptions answers an empty list; only the customer tells.
+/// Where nothing is listed only the customer tells whether it was deleted.
 async fn is_gone(state: &AppState, customer_id: &str) -> Result<bool, StripeError> {
     Ok(state
         .stripe
@@ -100,6 +106,14 @@ async fn is_gone(state: &AppState, customer_id: &str) -> Result<bool, StripeErro
 fn card(subscription: &Subscription) -> Option<CardDetails> {
     let method: &PaymentMethod = subscription.default_payment_method.as_ref()?.object()?;
     method.card.clone()
+}
+
+/// Stripe keeps such an invoice a draft, and the subscription as it was.
+fn invoice_problem(subscription: &Subscription) -> Option<String> {
+    let newest = subscription.latest_invoice.as_ref()?.object()?;
+    let error = newest.last_finalization_error.as_ref()?;
+    (newest.status.as_deref() == Some("draft"))
+        .then(|| error.code.clone().unwrap_or_else(|| "unknown".to_owned()))
 }
 
 /// The end of the last paid period. Periods go on while collection is paused; the invoice of such
@@ -135,6 +149,7 @@ fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> 
         ended_at: subscription.ended_at.map(ms),
         created_at: ms(subscription.created),
         planned: Planned::of(subscription),
+        invoice_problem: invoice_problem(subscription),
         facts: SubscriptionFacts {
             status: Status::from_stripe(&subscription.status),
             period_start: item.and_then(|item| item.current_period_start).map(ms),

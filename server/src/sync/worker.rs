@@ -213,6 +213,17 @@ fn of_events(state: &AppState, lease: &Lease, error: &StripeError) -> Failed {
 fn of_sync(state: &AppState, lease: &Lease, error: SyncError) -> Failed {
     match error {
         SyncError::Stripe(error) => of_stripe(state, lease, &error),
+        SyncError::Unread { error, again_at } => {
+            let failed = of_stripe(state, lease, &error);
+            match (failed.after, &failed.cause) {
+                // A key or a right that is missing must not keep for good what time has ended.
+                (AfterFailure::Park, Some(_)) => Failed {
+                    after: AfterFailure::RetryAt(again_at),
+                    ..failed
+                },
+                _ => failed,
+            }
+        }
         SyncError::Db(error) => of_db(state, lease, &error),
         SyncError::Seal(error) => parked(&error.to_string()),
     }

@@ -1,8 +1,9 @@
 //! The writing transaction of a payer's sync: subscriptions, entitlements, dirty users, audit.
 
+pub(super) use super::entitle::{Entitled, put};
 use super::payer::SyncError;
 use super::truth::{Read, Truth};
-use super::{charges, checkouts, payers};
+use super::{charges, checkouts, hold, payers, watch};
 use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
@@ -17,18 +18,8 @@ const AFTER_RENEWAL_MS: i64 = 2 * 60 * 60 * 1000;
 const RENEWAL_JITTER_MS: i64 = 60 * 60 * 1000;
 /// Never look again sooner: what should have changed by time and has not is asked at this pace.
 const SOONEST_MS: i64 = 10 * 60 * 1000;
-
-/// One entitlement as the row keeps it.
-pub(super) struct Entitled<'a> {
-    pub user_id: &'a str,
-    pub plan_id: &'a str,
-    /// `subscription` or `pass`.
-    pub source: &'static str,
-    pub source_id: &'a str,
-    pub state: &'static str,
-    pub reason: Reason,
-    pub until: Option<i64>,
-}
+/// What is not understood is asked again at this pace: a newer server may understand it.
+const HELD_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Writes what was read and gives the lease back. Answers whether a user was marked.
 pub async fn payer(state: &AppState, lease: &Lease, mut truth: Truth) -> Result<bool, SyncError> {
@@ -44,6 +35,7 @@ pub async fn payer(state: &AppState, lease: &Lease, mut truth: Truth) -> Result<
             .execute(&mut *tx)
             .await?;
     }
+    hold::read_again(&mut tx, &lease.id, now).await?;
     settle_payments(&mut tx, &lease.id, &mut truth).await?;
     let truth = &truth;
     let mut next: Option<i64> = None;
@@ -60,6 +52,7 @@ pub async fn payer(state: &AppState, lease: &Lease, mut truth: Truth) -> Result<
             state.config.policy,
             now,
         );
+        watch::subscription(&mut tx, read, decided, now).await?;
         next = sooner(next, look_again(state, decided, now));
         if let Some(user) = &user {
             changed |= entitle(&mut tx, user, read, decided, lease, now).await?;
@@ -115,6 +108,9 @@ pub(super) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 
 /// When time alone could change the answer, on the policy clock.
 fn look_again(state: &AppState, decided: Access, now: i64) -> Option<i64> {
+    if decided.decision == Decision::Hold {
+        return Some(now + HELD_MS);
+    }
     let at = decided.look_again?;
     let at = match decided.reason {
         Reason::Paid | Reason::Trial => at + AFTER_RENEWAL_MS + state.rng.below(RENEWAL_JITTER_MS),
@@ -138,8 +134,8 @@ async fn subscription(
     sqlx::query(
         "INSERT INTO subscriptions (id, payer_id, customer_id, plan_id, price_id, status, quantity, \
          unit_amount, currency, period, period_start, period_end, cancel_at, cancel_at_period_end, \
-         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at, payment) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
+         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at, payment, invoice_problem) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
          ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, plan_id = excluded.plan_id, \
          price_id = excluded.price_id, status = excluded.status, quantity = excluded.quantity, \
          unit_amount = excluded.unit_amount, currency = excluded.currency, period = excluded.period, \
@@ -147,7 +143,8 @@ async fn subscription(
          cancel_at = excluded.cancel_at, cancel_at_period_end = excluded.cancel_at_period_end, \
          ended_at = excluded.ended_at, trial_end = excluded.trial_end, \
          collection_paused = excluded.collection_paused, unpaid_since = excluded.unpaid_since, \
-         read_at = excluded.read_at, payment = excluded.payment",
+         read_at = excluded.read_at, payment = excluded.payment, \
+         invoice_problem = excluded.invoice_problem",
     )
     .bind(&read.id)
     .bind(payer_id)
@@ -170,6 +167,7 @@ async fn subscription(
     .bind(read.created_at)
     .bind(now)
     .bind(facts.payment.as_str())
+    .bind(&read.invoice_problem)
     .execute(conn)
     .await?;
     Ok(())
@@ -183,18 +181,24 @@ async fn end_missing(
     now: i64,
 ) -> Result<(), DbError> {
     let known: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM subscriptions WHERE payer_id = $1 AND status <> 'canceled'",
+        "SELECT id FROM subscriptions WHERE payer_id = $1 \
+         AND status NOT IN ('canceled', 'incomplete_expired')",
     )
     .bind(payer_id)
     .fetch_all(&mut *conn)
     .await?;
     for id in known {
         if truth.subscriptions.iter().all(|read| read.id != id) {
-            sqlx::query("UPDATE subscriptions SET status = 'canceled', ended_at = $1, read_at = $1 WHERE id = $2")
-                .bind(now)
-                .bind(&id)
-                .execute(&mut *conn)
-                .await?;
+            // What never began has not been a membership that ended.
+            sqlx::query(
+                "UPDATE subscriptions SET ended_at = $1, read_at = $1, status = \
+                 CASE WHEN status = 'incomplete' THEN 'incomplete_expired' ELSE 'canceled' END \
+                 WHERE id = $2",
+            )
+            .bind(now)
+            .bind(&id)
+            .execute(&mut *conn)
+            .await?;
         }
     }
     Ok(())
@@ -221,6 +225,10 @@ async fn entitle(
         return Ok(false);
     }
     let (state, until) = match decided.decision {
+        // Time ends what is planned to end, and what is paused once its paid period is over.
+        Decision::Granted if decided.reason == Reason::PausedPaidUp => {
+            ("granted", decided.look_again)
+        }
         Decision::Granted => ("granted", read.facts.ends_at()),
         Decision::Grace { until } => ("grace", Some(until)),
         Decision::Denied => ("denied", None),
@@ -276,76 +284,6 @@ async fn deny_missing(
         changed |= put(conn, &entitled, lease, now).await?;
     }
     Ok(changed)
-}
-
-/// Writes one entitlement and its audit. Answers whether what it gives changed.
-pub(super) async fn put(
-    conn: &mut AnyConnection,
-    entitled: &Entitled<'_>,
-    lease: &Lease,
-    now: i64,
-) -> Result<bool, DbError> {
-    let old: Option<(String, String, Option<i64>)> = sqlx::query_as(
-        "SELECT state, reason, until_at FROM entitlements \
-         WHERE user_id = $1 AND plan_id = $2 AND source = $3 AND source_id = $4",
-    )
-    .bind(entitled.user_id)
-    .bind(entitled.plan_id)
-    .bind(entitled.source)
-    .bind(entitled.source_id)
-    .fetch_optional(&mut *conn)
-    .await?;
-    if old.as_ref().is_some_and(|(state, reason, until)| {
-        state == entitled.state && reason == entitled.reason.as_str() && *until == entitled.until
-    }) {
-        return Ok(false);
-    }
-    sqlx::query(
-        "INSERT INTO entitlements (user_id, plan_id, source, source_id, state, reason, until_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-         ON CONFLICT (user_id, plan_id, source, source_id) DO UPDATE SET state = excluded.state, \
-         reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at",
-    )
-    .bind(entitled.user_id)
-    .bind(entitled.plan_id)
-    .bind(entitled.source)
-    .bind(entitled.source_id)
-    .bind(entitled.state)
-    .bind(entitled.reason.as_str())
-    .bind(entitled.until)
-    .bind(now)
-    .execute(&mut *conn)
-    .await?;
-    let old_state = old.map(|(state, _, _)| state);
-    crate::audit::record(
-        conn,
-        &crate::audit::Entry {
-            user_id: Some(entitled.user_id),
-            at: now,
-            actor: "stripe",
-            event: "entitlement",
-            subject: entitled.source_id,
-            detail: &format!(
-                "{}: {} → {} ({})",
-                entitled.plan_id,
-                old_state.as_deref().unwrap_or("none"),
-                entitled.state,
-                entitled.reason.as_str()
-            ),
-            trace: &lease.trace,
-        },
-    )
-    .await?;
-    Ok(gives(old_state.as_deref()) != gives(Some(entitled.state)))
-}
-
-/// What a state means for roles; granted and grace mean the same.
-fn gives(state: Option<&str>) -> &'static str {
-    match state {
-        Some("granted" | "grace") => "gives",
-        Some("hold") => "holds",
-        _ => "nothing",
-    }
 }
 
 async fn card(

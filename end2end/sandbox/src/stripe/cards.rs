@@ -1,8 +1,8 @@
-//! Stripe's published test cards and how each behaves.
+//! Stripe's published test cards and bank accounts, and how each behaves.
 
 use super::records::Decline;
 
-/// A test card.
+/// A test card, or a bank account that is debited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CardKind {
     Visa,
@@ -23,6 +23,10 @@ pub enum CardKind {
     AuthenticateThenFail,
     /// Pays, and the payment is disputed as fraudulent at once.
     Disputed,
+    /// SEPA debit: whether it pays is known days later. It does.
+    BankDebit,
+    /// SEPA debit that the bank turns down days later.
+    BankDebitFails,
 }
 
 struct Card {
@@ -46,7 +50,7 @@ const fn card(
     }
 }
 
-const CARDS: [Card; 13] = [
+const CARDS: [Card; 15] = [
     card(CardKind::Visa, "visa", "4242424242424242", "pm_card_visa"),
     card(
         CardKind::Mastercard,
@@ -115,6 +119,19 @@ const CARDS: [Card; 13] = [
         "4000000000000259",
         "pm_card_createDispute",
     ),
+    // Stripe's test accounts; they have no ready-made tokens.
+    card(
+        CardKind::BankDebit,
+        "bank_debit",
+        "DE89370400440532013000",
+        "",
+    ),
+    card(
+        CardKind::BankDebitFails,
+        "bank_debit_fails",
+        "DE62370400440532013001",
+        "",
+    ),
 ];
 
 /// What a card answers to a charge.
@@ -124,12 +141,15 @@ pub(super) enum Answer {
     Declined(Decline),
     /// A person has to authenticate first.
     Authenticate,
+    /// The bank answers in days.
+    Later,
 }
 
 /// Why a typed card cannot even be tried.
 pub(super) const BAD_NUMBER: &str = "Your card number is invalid.";
 pub(super) const UNKNOWN_NUMBER: &str = "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.";
 pub(super) const BAD_EXPIRY: &str = "Your card's expiration date is incomplete or in the past.";
+pub(super) const BAD_IBAN: &str = "Your IBAN is invalid.";
 pub(super) const BAD_CVC: &str = "Your card's security code is incomplete.";
 pub(super) const NOT_AUTHENTICATED: &str = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
 
@@ -176,7 +196,7 @@ impl CardKind {
     pub(super) fn from_token(token: &str) -> Option<Self> {
         CARDS
             .iter()
-            .find(|card| card.token == token)
+            .find(|card| card.token == token && !token.is_empty())
             .map(|card| card.kind)
     }
 
@@ -193,6 +213,23 @@ impl CardKind {
         &number[number.len() - 4..]
     }
 
+    /// A bank account, whose payments are known days later.
+    pub(super) fn is_debit(self) -> bool {
+        matches!(self, Self::BankDebit | Self::BankDebitFails)
+    }
+
+    /// What the bank says of a debit at last.
+    pub(super) fn debited(self) -> Result<(), Decline> {
+        match self {
+            Self::BankDebitFails => Err(Decline {
+                code: "insufficient_funds",
+                decline_code: None,
+                message: "The customer's account has insufficient funds to cover this payment.",
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// May the card be saved to a customer? Cards that decline at the bank's check do not attach.
     pub(super) fn attaches(self) -> Result<(), Decline> {
         match self {
@@ -202,7 +239,7 @@ impl CardKind {
             | Self::WrongCvc
             | Self::ProcessingError => match self.charge(true, true) {
                 Answer::Declined(decline) => Err(decline),
-                Answer::Paid | Answer::Authenticate => Ok(()),
+                Answer::Paid | Answer::Authenticate | Answer::Later => Ok(()),
             },
             _ => Ok(()),
         }
@@ -234,6 +271,7 @@ impl CardKind {
         };
         match self {
             Self::Visa | Self::Mastercard | Self::Amex | Self::Disputed => Answer::Paid,
+            Self::BankDebit | Self::BankDebitFails => Answer::Later,
             Self::Declined | Self::AttachThenFail => decline(
                 "card_declined",
                 Some("generic_decline"),
@@ -306,6 +344,19 @@ pub(super) fn read(
     })
 }
 
+/// Reads an IBAN.
+pub(super) fn read_iban(iban: &str) -> Result<TypedCard, &'static str> {
+    let iban: String = iban.chars().filter(|c| !c.is_whitespace()).collect();
+    CardKind::from_number(&iban)
+        .filter(|kind| kind.is_debit())
+        .map(|kind| TypedCard {
+            kind,
+            exp_month: 0,
+            exp_year: 0,
+        })
+        .ok_or(BAD_IBAN)
+}
+
 fn luhn(digits: &str) -> bool {
     let sum: u32 = digits
         .bytes()
@@ -329,7 +380,7 @@ mod tests {
 
     #[test]
     fn every_test_card_is_read_and_others_are_not() {
-        for card in &CARDS {
+        for card in CARDS.iter().filter(|card| !card.kind.is_debit()) {
             let typed = read(card.number, "12 / 34", "1234", (2026, 11)).expect(card.name);
             assert_eq!(typed.kind, card.kind);
             assert_eq!((typed.exp_month, typed.exp_year), (12, 2034));
@@ -348,5 +399,10 @@ mod tests {
             read("4242-4242-4242-4242", "1126", "123"),
             Ok(CardKind::Visa)
         );
+        let iban = |text| read_iban(text).map(|typed| typed.kind);
+        assert_eq!(iban("DE89 3704 0044 0532 0130 00"), Ok(CardKind::BankDebit));
+        assert_eq!(iban("DE00 3704 0044 0532 0130 00"), Err(BAD_IBAN));
+        assert_eq!(iban("4242424242424242"), Err(BAD_IBAN));
+        assert_eq!(CardKind::from_token(""), None);
     }
 }

@@ -241,6 +241,20 @@ impl Stripe {
         Ok(())
     }
 
+    /// Says another status of a subscription from now on, as a Stripe of later years might; `None`
+    /// takes it back. What happens to the subscription stays the same.
+    pub fn say_of_subscription(&mut self, id: &str, status: Option<&str>) {
+        if !self.subscriptions.has(id) {
+            return;
+        }
+        let before = self.subscription_json(id);
+        match status {
+            Some(status) => self.said.insert(id.to_owned(), status.to_owned()),
+            None => self.said.remove(id),
+        };
+        self.tell_subscription(id, &before);
+    }
+
     /// The newest successful charge of a customer, for refunds and disputes by hand.
     #[must_use]
     pub fn latest_charge(&self, customer: &str) -> Option<String> {

@@ -70,6 +70,11 @@ pub struct Settings {
     /// Days between the payment attempts of an invoice.
     pub retry_days: Vec<i64>,
     pub business_name: String,
+    /// A first payment by bank debit makes a subscription `active` as soon as it is under way, and
+    /// not only when the bank has answered: Stripe's documents tell of both.
+    pub debit_activates: bool,
+    /// Why an invoice that Stripe finalises by itself cannot be, as when tax cannot be computed.
+    pub finalization_error: Option<&'static str>,
 }
 
 impl Default for Settings {
@@ -79,6 +84,8 @@ impl Default for Settings {
             after_last_retry: AfterLastRetry::default(),
             retry_days: vec![3, 5, 7],
             business_name: "The Revenue Council".into(),
+            debit_activates: false,
+            finalization_error: None,
         }
     }
 }
@@ -118,6 +125,8 @@ pub struct Stripe {
     invoices: Table<Invoice>,
     invoice_items: Table<InvoiceItem>,
     invoice_payments: Table<InvoicePayment>,
+    /// Statuses said of subscriptions instead of their own: words of a Stripe to come.
+    said: HashMap<String, String>,
     subscriptions: Table<Subscription>,
     /// Subscription of every item ever made.
     item_homes: HashMap<String, String>,
@@ -160,6 +169,7 @@ impl Stripe {
             invoices: Table::default(),
             invoice_items: Table::default(),
             invoice_payments: Table::default(),
+            said: HashMap::new(),
             subscriptions: Table::default(),
             item_homes: HashMap::new(),
             sessions: Table::default(),

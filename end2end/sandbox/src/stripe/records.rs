@@ -177,6 +177,8 @@ pub(super) struct Charge {
     pub exp_month: i64,
     pub exp_year: i64,
     pub failure: Option<Decline>,
+    /// A debit the bank has not answered yet.
+    pub pending: bool,
     pub disputed: bool,
     pub description: Option<String>,
     pub email: Option<String>,
@@ -279,6 +281,8 @@ pub(super) struct Invoice {
     pub email: Option<String>,
     pub name: Option<String>,
     pub authenticating: Option<Authentication>,
+    /// Why it could not be finalised.
+    pub finalization_error: Option<&'static str>,
 }
 
 impl Invoice {

@@ -17,6 +17,7 @@ pub(super) enum Timer {
     InvoiceRetries(String),
     SessionExpires(String),
     PhaseEnds(String),
+    DebitSettles(String),
 }
 
 /// Timers by (due in epoch seconds, order of setting).
@@ -70,6 +71,7 @@ impl Stripe {
             Timer::InvoiceRetries(id) => self.retry_due(&id, at),
             Timer::SessionExpires(id) => self.session_expires(&id, at),
             Timer::PhaseEnds(id) => self.phase_ended(&id, at),
+            Timer::DebitSettles(intent) => self.debit_settles(&intent),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod catalogue;
 mod changes;
 mod checkout;
+mod debits;
 mod events;
 mod histories;
 mod portal;

@@ -3,4 +3,10 @@
 
 mod support;
 
+mod ending;
+mod first_payment;
 mod money_back;
+mod paused;
+mod renewal;
+mod several;
+mod unreadable;

@@ -95,3 +95,32 @@ pub async fn incidents(world: &World) -> Vec<String> {
 pub fn words(state: &str, reason: &str) -> (String, String) {
     (state.to_owned(), reason.to_owned())
 }
+
+/// Asks the pretend Stripe as its own Dashboard would; the answer's body, which must be 200.
+pub fn ask(world: &World, method: &str, path: &str, form: &str) -> serde_json::Value {
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        let key = format!("Bearer {}", w.stripe.settings.api_key);
+        let get = method == "GET";
+        let request = sandbox::ApiRequest {
+            method: method.into(),
+            path: path.into(),
+            query: if get { form.into() } else { String::new() },
+            headers: vec![("authorization".into(), key)],
+            body: if get { Vec::new() } else { form.into() },
+        };
+        let answer = w.stripe.request(now, &request);
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(answer.status, 200, "{path} {body}");
+        serde_json::from_str(&body).unwrap()
+    })
+}
+
+/// To a moment of the policy clock, in milliseconds; then everything that follows.
+pub async fn until(world: &World, at: i64) {
+    let left = at - world.state.clock.policy_ms();
+    world.advance(std::time::Duration::from_millis(left.unsigned_abs()));
+    world.settle().await;
+}
+
+pub const MINUTE_MS: i64 = 60 * 1000;

@@ -53,17 +53,25 @@ pub struct World {
 #[macro_export]
 macro_rules! on_both {
     ($name:ident) => {
+        $crate::on_both!($name,);
+    };
+    // With variables of its own: `on_both!(name, "GRACE_DAYS" = "1")`.
+    ($name:ident, $($variable:literal = $value:literal),*) => {
         mod $name {
             #[tokio::test]
             async fn sqlite() {
-                let world = $crate::support::World::start($crate::support::Kind::Sqlite).await;
+                let own: &[(&str, &str)] = &[$(($variable, $value)),*];
+                let world =
+                    $crate::support::World::start_with($crate::support::Kind::Sqlite, own).await;
                 super::$name(&world).await;
                 world.finish().await;
             }
 
             #[tokio::test]
             async fn postgres() {
-                let world = $crate::support::World::start($crate::support::Kind::Postgres).await;
+                let own: &[(&str, &str)] = &[$(($variable, $value)),*];
+                let world =
+                    $crate::support::World::start_with($crate::support::Kind::Postgres, own).await;
                 super::$name(&world).await;
                 world.finish().await;
             }
@@ -96,15 +104,20 @@ macro_rules! on_both_with_mail {
 
 impl World {
     pub async fn start(kind: Kind) -> Self {
-        Self::made(kind, false).await
+        Self::made(kind, false, &[]).await
+    }
+
+    /// With variables of its own beside those every test has.
+    pub async fn start_with(kind: Kind, own: &[(&str, &str)]) -> Self {
+        Self::made(kind, false, own).await
     }
 
     /// With the sandbox's mailbox for a mail server.
     pub async fn with_mail(kind: Kind) -> Self {
-        Self::made(kind, true).await
+        Self::made(kind, true, &[]).await
     }
 
-    async fn made(kind: Kind, mail: bool) -> Self {
+    async fn made(kind: Kind, mail: bool, own: &[(&str, &str)]) -> Self {
         let database = Database::create(kind).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -128,6 +141,9 @@ impl World {
         if let Some(smtp) = sandbox.smtp_addr {
             variables.insert("SMTP_URL".into(), format!("smtp://app:hush@{smtp}"));
             variables.insert("MAIL_FROM".into(), "members@council.test".into());
+        }
+        for (name, value) in own {
+            variables.insert((*name).to_owned(), (*value).to_owned());
         }
         let config = Config::read(|name| variables.get(name).cloned()).unwrap();
         let clock = Arc::new(SandboxTime {

@@ -13,14 +13,16 @@
 //! | `keep` | `subscription` | takes a planned end back |
 //! | `pause` | `subscription`, `behavior` (`void`, `keep_as_draft`, `mark_uncollectible`), `resumes_at` (seconds) | |
 //! | `resume` | `subscription` | |
+//! | `say` | `subscription`, `status` (empty: its own again) | answers that status for it, as a Stripe of later years might |
 //! | `quantity` | `subscription`, `quantity` | of its first item, prorated |
 //! | `card` | a customer, `kind` (`visa`, `declined`, `authenticate_always`, …) | the card that pays from now on; `{"payment_method": id}` |
 //! | `card_works`, `card_declines` | a customer | the same with `visa` and `attach_then_fail` |
-//! | `pay` | `session`, `kind` (`visa`), `email`, `refuse` (the bank's question) | pays a Checkout Session; `{"url": where the browser goes}` |
+//! | `debit_settles` | a customer | the bank answers for the debit that is under way, as `bank_debit` or `bank_debit_fails` say |
+//! | `pay` | `session`, `kind` (`visa`, `bank_debit`, …), `email`, `refuse` (the bank's question) | pays a Checkout Session; `{"url": where the browser goes}` |
 //! | `customer` | `email`, `metadata` | `{"customer": id}` |
 //! | `subscribe` | `customer`, `price`, `quantity` (1), `metadata` | `{"subscription": id}` |
 //! | `customer_delete`, `product_delete` | `customer`, `product` | |
-//! | `settings` | `after_last_retry` (`cancel`, `mark_unpaid`, `leave_past_due`), `retry_days`, `business_name`, `api_key` | the Dashboard's |
+//! | `settings` | `after_last_retry` (`cancel`, `mark_unpaid`, `leave_past_due`), `retry_days`, `business_name`, `api_key`, `debit_activates` (a first payment by debit counts before the bank answers), `finalization_error` (`customer_tax_location_invalid`, or empty: invoices cannot be finalised) | the Dashboard's |
 
 use serde_json::{Value, json};
 
@@ -38,7 +40,7 @@ pub(super) fn act(world: &mut World, action: &str, fields: &Fields) -> Answer {
     let stripe = &mut world.stripe;
     let done = match action {
         "refund" | "dispute" | "dispute_close" => charges(stripe, now_ms, action, fields)?,
-        "cancel" | "cancel_at_period_end" | "keep" | "pause" | "resume" | "quantity" => {
+        "cancel" | "cancel_at_period_end" | "keep" | "pause" | "resume" | "quantity" | "say" => {
             subscriptions(stripe, now_ms, action, fields)?
         }
         "card" | "card_works" | "card_declines" => {
@@ -52,6 +54,11 @@ pub(super) fn act(world: &mut World, action: &str, fields: &Fields) -> Answer {
                 .set_default_card(now_ms, &customer, kind)
                 .map_err(told)?;
             Some(json!({"ok": true, "payment_method": method}))
+        }
+        "debit_settles" => {
+            let customer = customer(stripe, now_ms, fields)?;
+            stripe.settle_debit_of(now_ms, &customer).map_err(told)?;
+            None
         }
         "settings" => {
             settings(stripe, fields)?;
@@ -119,6 +126,10 @@ fn subscriptions(stripe: &mut Stripe, now_ms: i64, action: &str, fields: &Fields
             stripe.pause(now_ms, id, Some(behavior), fields.int("resumes_at")?)
         }
         "resume" => stripe.pause(now_ms, id, None, None),
+        "say" => {
+            stripe.say_of_subscription(id, fields.text("status").filter(|word| !word.is_empty()));
+            Ok(())
+        }
         _ => {
             let quantity = fields
                 .int("quantity")?
@@ -208,6 +219,20 @@ fn settings(stripe: &mut Stripe, fields: &Fields) -> Result<(), Refused> {
     }
     if let Some(name) = fields.text("business_name") {
         name.clone_into(&mut stripe.settings.business_name);
+    }
+    if fields.value("debit_activates").is_some() {
+        stripe.settings.debit_activates = fields.flag("debit_activates");
+    }
+    if let Some(code) = fields.value("finalization_error") {
+        stripe.settings.finalization_error = match code.as_str() {
+            Some("customer_tax_location_invalid") => Some("customer_tax_location_invalid"),
+            Some("") | None => None,
+            Some(_) => {
+                return Err(Refused::bad(
+                    "finalization_error is customer_tax_location_invalid or empty",
+                ));
+            }
+        };
     }
     if let Some(key) = fields.text("api_key") {
         key.clone_into(&mut stripe.settings.api_key);

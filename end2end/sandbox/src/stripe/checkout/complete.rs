@@ -128,7 +128,7 @@ impl Stripe {
         }
         match card.kind.charge(authenticated, false) {
             Answer::Declined(decline) => Some(decline),
-            Answer::Paid | Answer::Authenticate => None,
+            Answer::Paid | Answer::Authenticate | Answer::Later => None,
         }
     }
 
@@ -287,9 +287,14 @@ impl Stripe {
             .get(&subscription)
             .and_then(|row| row.latest_invoice.clone());
         let free = self.session_amounts(session).1 == 0;
+        let processing = self.debit_under_way(invoice.as_deref());
         if let Some(row) = self.sessions.get_mut(&session.id) {
             row.status = "complete";
-            row.payment_status = if free { "no_payment_required" } else { "paid" };
+            row.payment_status = match (free, processing) {
+                (true, _) => "no_payment_required",
+                (false, true) => "unpaid",
+                (false, false) => "paid",
+            };
             row.subscription = Some(subscription.clone());
             row.invoice = invoice;
         }
@@ -328,17 +333,46 @@ impl Stripe {
             if let Some(customer) = customer.filter(|_| session.save_card) {
                 self.attach_card(&method, &customer);
             }
-            if matches!(
-                self.charge_intent(&intent, &method, authenticated),
-                Paying::Paid
-            ) {
-                status = "paid";
+            match self.charge_intent(&intent, &method, authenticated) {
+                Paying::Paid => status = "paid",
+                Paying::Processing => status = "unpaid",
+                _ => {}
             }
         }
         if let Some(row) = self.sessions.get_mut(&session.id) {
             row.status = "complete";
             row.payment_status = status;
         }
+    }
+
+    /// The bank has answered for the payment of a session that was completed with a debit.
+    pub(in crate::stripe) fn session_settled(
+        &mut self,
+        intent: &str,
+        invoice: Option<&str>,
+        paid: bool,
+    ) {
+        let waiting = self
+            .sessions
+            .iter()
+            .find(|row| {
+                let its = row.payment_intent.as_deref() == Some(intent)
+                    || (invoice.is_some() && row.invoice.as_deref() == invoice);
+                its && row.status == "complete" && row.payment_status == "unpaid"
+            })
+            .map(|row| row.id.clone());
+        let Some(id) = waiting else {
+            return;
+        };
+        if let Some(row) = self.sessions.get_mut(&id).filter(|_| paid) {
+            row.payment_status = "paid";
+        }
+        let kind = if paid {
+            "checkout.session.async_payment_succeeded"
+        } else {
+            "checkout.session.async_payment_failed"
+        };
+        self.emit_session(kind, &id);
     }
 
     fn complete_setup(

@@ -94,7 +94,11 @@ impl Stripe {
             "payment_method_collection": (row.mode == "subscription").then_some(row.collection),
             "payment_method_configuration_details": null,
             "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
-            "payment_method_types": ["card"],
+            "payment_method_types": if row.currency.as_deref() == Some("eur") {
+                json!(["card", "sepa_debit"])
+            } else {
+                json!(["card"])
+            },
             "payment_status": row.payment_status,
             "permissions": null,
             "phone_number_collection": { "enabled": false },

@@ -82,6 +82,7 @@ impl Stripe {
             email: customer.email.clone(),
             name: customer.name.clone(),
             authenticating: None,
+            finalization_error: None,
         };
         self.discount_lines(&mut invoice.lines, &invoice.discounts, &invoice.currency);
         self.invoices.add(invoice);
@@ -150,6 +151,7 @@ impl Stripe {
             row.number = number;
             row.finalized_at = Some(now);
             row.finalizes_at = None;
+            row.finalization_error = None;
             // The first invoice of a subscription waits for its payer; later ones are collected.
             row.auto_advance = row.reason != "subscription_create";
             row.starting_balance = starting;
@@ -242,10 +244,10 @@ impl Stripe {
             (Some(intent), Some(method)) => self.charge_intent(&intent, &method, how.authenticated),
             _ => Paying::NoMethod,
         };
-        if matches!(paying, Paying::Paid) {
-            self.settle(id, true);
-        } else {
-            self.collection_failed(id, &paying, how.automatic);
+        match paying {
+            Paying::Paid => self.settle(id, true),
+            Paying::Processing => self.collection_pending(id),
+            _ => self.collection_failed(id, &paying, how.automatic),
         }
         paying
     }
@@ -316,6 +318,41 @@ impl Stripe {
         self.change_customer(customer, |customer| customer.delinquent = owes);
     }
 
+    /// The bank has been asked; until it answers there is nothing to try again.
+    fn collection_pending(&mut self, id: &str) {
+        let activates = self.settings.debit_activates;
+        self.change_invoice(id, |invoice| {
+            invoice.attempted = true;
+            invoice.attempt_count = invoice.attempt_count.max(1);
+            invoice.next_attempt = None;
+        });
+        let first = self
+            .invoices
+            .get(id)
+            .and_then(|row| row.subscription.clone())
+            .filter(|_| activates);
+        if let Some(subscription) = first {
+            self.change_subscription(&subscription, |row| {
+                if row.status == Status::Incomplete {
+                    row.status = Status::Active;
+                }
+            });
+        }
+    }
+
+    /// The bank turned a debit down.
+    pub(in crate::stripe) fn debit_failed(
+        &mut self,
+        id: &str,
+        decline: super::super::records::Decline,
+    ) {
+        let automatic = self
+            .invoices
+            .get(id)
+            .is_some_and(|row| row.reason != "subscription_create");
+        self.collection_failed(id, &Paying::Declined(decline), automatic);
+    }
+
     fn collection_failed(&mut self, id: &str, paying: &Paying, automatic: bool) {
         let now = self.stamp();
         let gaps = self.settings.retry_days.clone();
@@ -359,6 +396,15 @@ impl Stripe {
             .get(id)
             .is_some_and(|row| row.finalizes_at == Some(at) && row.auto_advance)
         {
+            if let Some(code) = self.settings.finalization_error {
+                if let Some(row) = self.invoices.get_mut(id) {
+                    row.finalization_error = Some(code);
+                    row.finalizes_at = None;
+                    row.auto_advance = false;
+                }
+                self.emit_invoice("invoice.finalization_failed", id);
+                return;
+            }
             self.finalize(id);
             self.collect_automatically(id);
         }

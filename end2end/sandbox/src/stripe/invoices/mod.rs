@@ -171,7 +171,9 @@ impl Stripe {
         };
         let outcome = self.collect(id, how);
         match outcome {
-            Paying::Paid => self.invoice(id).map(|row| self.render_invoice(row)),
+            Paying::Paid | Paying::Processing => {
+                self.invoice(id).map(|row| self.render_invoice(row))
+            }
             Paying::Declined(decline) => Err(super::payments::declined(&decline)),
             Paying::Authenticate => Err(Refusal::card(
                 "invoice_payment_intent_requires_action",

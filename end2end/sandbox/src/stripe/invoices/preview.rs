@@ -257,6 +257,7 @@ impl Stripe {
             payment_intent: None,
             discounts: Vec::new(),
             authenticating: None,
+            finalization_error: None,
         }
     }
 }

@@ -66,7 +66,12 @@ impl Stripe {
             "from_invoice": null,
             "hosted_invoice_url": hosted,
             "invoice_pdf": pdf,
-            "last_finalization_error": null,
+            "last_finalization_error": invoice.finalization_error.map(|code| json!({
+                "code": code,
+                "doc_url": format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")),
+                "message": "The customer's location isn't recognized. Set a valid customer address in order to automatically calculate tax.",
+                "type": "invalid_request_error",
+            })),
             "latest_revision": null,
             "lines": {
                 "object": "list",

@@ -114,8 +114,13 @@ impl Stripe {
                 escape(url)
             )
         });
+        let debit = if needs_card && currency == "eur" {
+            debit_form(&session.id, email, lock, &pay)
+        } else {
+            String::new()
+        };
         let body = format!(
-            "{cancel}<h1>{title}</h1><form method=\"post\" action=\"/checkout/{}\">{}{}{promotion}<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" value=\"{}\" required{lock}>{}<label for=\"name\">Name on card</label><input id=\"name\" name=\"name\" autocomplete=\"cc-name\" value=\"{}\"><button id=\"pay\">{}</button></form><p class=\"soft\">Test cards only: 4242 4242 4242 4242 pays.</p>",
+            "{cancel}<h1>{title}</h1><form method=\"post\" action=\"/checkout/{}\">{}{}{promotion}<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" value=\"{}\" required{lock}>{}<label for=\"name\">Name on card</label><input id=\"name\" name=\"name\" autocomplete=\"cc-name\" value=\"{}\"><button id=\"pay\">{}</button></form>{debit}<p class=\"soft\">Test cards only: 4242 4242 4242 4242 pays.</p>",
             session.id,
             receipt(&rows, ("Due today", &money(total, currency))),
             notice(session.notice.as_deref()),
@@ -151,7 +156,12 @@ impl Stripe {
             .get(id)
             .is_some_and(|session| self.session_needs_card(session));
         let card = if needs_card {
-            match self.read_card(form) {
+            let iban = field(form, "iban").filter(|_| session.currency.as_deref() == Some("eur"));
+            let read = match iban {
+                Some(iban) => super::super::cards::read_iban(iban),
+                None => self.read_card(form),
+            };
+            match read {
                 Ok(card) => Some(card),
                 Err(message) => return self.refuse(id, message.into()),
             }
@@ -269,4 +279,13 @@ impl Stripe {
         );
         self.after_submit(id, submitted)
     }
+}
+
+/// The other way to pay: by an account at a bank.
+fn debit_form(session: &str, email: &str, lock: &str, pay: &str) -> String {
+    format!(
+        "<details><summary>Pay by SEPA debit</summary><form method=\"post\" action=\"/checkout/{session}\"><label for=\"debit_email\">E-mail</label><input id=\"debit_email\" name=\"email\" type=\"email\" value=\"{}\" required{lock}><label for=\"iban\">IBAN</label><input id=\"iban\" name=\"iban\" autocomplete=\"off\" placeholder=\"DE00 0000 0000 0000 0000 00\" required><button id=\"pay-debit\">{}</button></form><p class=\"soft\">Test accounts only: DE89 3704 0044 0532 0130 00 pays in four days, DE62 3704 0044 0532 0130 01 is turned down then.</p></details>",
+        escape(email),
+        escape(pay),
+    )
 }

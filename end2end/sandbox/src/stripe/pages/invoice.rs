@@ -124,7 +124,7 @@ impl Stripe {
             Paying::Authenticate | Paying::NoMethod => {
                 self.show_invoice(invoice, Some(NOT_AUTHENTICATED))
             }
-            Paying::Paid => {
+            Paying::Paid | Paying::Processing => {
                 self.adopt_card(&invoice.customer, invoice.subscription.as_deref(), &method);
                 ApiResponse::see_other(&format!("{}/invoice/{}", self.base, invoice.id))
             }

@@ -1,5 +1,6 @@
 //! Money moving: payment intents and charges.
 
+mod debits;
 mod disputes;
 mod methods;
 mod refunds;
@@ -27,6 +28,8 @@ pub(super) enum Paying {
     Authenticate,
     /// There is no card to charge.
     NoMethod,
+    /// A bank debit is under way.
+    Processing,
 }
 
 /// What a new payment intent is for.
@@ -82,6 +85,7 @@ impl Stripe {
         match open.status {
             "succeeded" => return Paying::Paid,
             "canceled" => return Paying::NoMethod,
+            "processing" => return Paying::Processing,
             _ => {}
         }
         let answer = card.card.charge(authenticated, card.authenticated);
@@ -93,9 +97,13 @@ impl Stripe {
             self.emit_intent("payment_intent.requires_action", intent);
             return Paying::Authenticate;
         }
+        if matches!(answer, Answer::Later) {
+            self.start_debit(intent, method);
+            return Paying::Processing;
+        }
         let failure = match answer {
             Answer::Declined(decline) => Some(decline),
-            Answer::Paid | Answer::Authenticate => None,
+            Answer::Paid | Answer::Authenticate | Answer::Later => None,
         };
         let charge = self.new_charge(intent, method, failure.clone());
         self.change_intent(intent, |intent| {
@@ -142,6 +150,7 @@ impl Stripe {
             card: card.card,
             exp_month: card.exp_month,
             exp_year: card.exp_year,
+            pending: card.card.is_debit() && failure.is_none(),
             failure,
             disputed: false,
             description: intent.description.clone(),
@@ -176,7 +185,7 @@ impl Stripe {
         }
     }
 
-    fn emit_intent(&mut self, kind: &'static str, id: &str) {
+    pub(super) fn emit_intent(&mut self, kind: &'static str, id: &str) {
         if let Some(intent) = self.intents.get(id) {
             let body = self.render_intent(intent);
             self.emit(kind, &body);

@@ -28,6 +28,21 @@ fn billing_details(email: Option<&str>, name: Option<&str>) -> Value {
 
 impl Stripe {
     pub(in crate::stripe) fn render_method(method: &PaymentMethod) -> Value {
+        if method.card.is_debit() {
+            return json!({
+                "id": method.id,
+                "object": "payment_method",
+                "allow_redisplay": "unspecified",
+                "billing_details": billing_details(method.email.as_deref(), method.name.as_deref()),
+                "created": method.created,
+                "customer": method.customer,
+                "customer_account": null,
+                "livemode": false,
+                "metadata": method.metadata,
+                "sepa_debit": sepa_debit(method.card),
+                "type": "sepa_debit",
+            });
+        }
         json!({
             "id": method.id,
             "object": "payment_method",
@@ -163,7 +178,7 @@ impl Stripe {
     }
 
     pub(in crate::stripe) fn render_charge(&self, charge: &Charge) -> Value {
-        let paid = charge.failure.is_none();
+        let paid = charge.failure.is_none() && !charge.pending;
         let failure = charge.failure.as_ref();
         let first = json!({
             "id": charge.id,
@@ -196,15 +211,15 @@ impl Stripe {
                 "advice_code": failure.map(|_| "try_again_later"),
                 "network_advice_code": null,
                 "network_decline_code": failure.map(|_| "05"),
-                "network_status": if paid { "approved_by_network" } else { "declined_by_network" },
+                "network_status": if failure.is_none() { "approved_by_network" } else { "declined_by_network" },
                 "reason": failure.map(|failure| failure.decline_code.unwrap_or(failure.code)),
-                "seller_message": if paid { "Payment complete." } else { "The bank declined the payment." },
-                "type": if paid { "authorized" } else { "issuer_declined" },
+                "seller_message": if failure.is_none() { "Payment complete." } else { "The bank declined the payment." },
+                "type": if failure.is_none() { "authorized" } else { "issuer_declined" },
             },
             "paid": paid,
             "payment_intent": charge.payment_intent,
             "payment_method": charge.payment_method,
-            "payment_method_details": { "card": card_details(charge), "type": "card" },
+            "payment_method_details": method_details(charge),
             "receipt_email": null,
             "receipt_number": null,
             "receipt_url": paid.then(|| format!("{}/receipts/{}", self.base, charge.id)),
@@ -215,7 +230,7 @@ impl Stripe {
             "source_transfer": null,
             "statement_descriptor": null,
             "statement_descriptor_suffix": null,
-            "status": if paid { "succeeded" } else { "failed" },
+            "status": if paid { "succeeded" } else if charge.pending { "pending" } else { "failed" },
             "transfer_data": null,
             "transfer_group": null,
         });
@@ -316,6 +331,31 @@ const EVIDENCE: [&str; 27] = [
     "uncategorized_file",
     "uncategorized_text",
 ];
+
+fn sepa_debit(account: CardKind) -> Value {
+    json!({
+        "bank_code": "37040044",
+        "branch_code": "",
+        "country": "DE",
+        "fingerprint": format!("sandbox{}", account.last4()),
+        "generated_from": { "charge": null, "setup_attempt": null },
+        "last4": account.last4(),
+    })
+}
+
+fn method_details(charge: &Charge) -> Value {
+    if charge.card.is_debit() {
+        let mut account = sepa_debit(charge.card);
+        if let Some(account) = account.as_object_mut() {
+            account.remove("generated_from");
+            account.insert("mandate".into(), Value::Null);
+            account.insert("expected_debit_date".into(), Value::Null);
+        }
+        json!({ "sepa_debit": account, "type": "sepa_debit" })
+    } else {
+        json!({ "card": card_details(charge), "type": "card" })
+    }
+}
 
 fn card_details(charge: &Charge) -> Value {
     json!({

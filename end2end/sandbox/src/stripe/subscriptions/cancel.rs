@@ -111,6 +111,10 @@ impl Stripe {
             return;
         };
         let invoice = row.latest_invoice.clone();
+        if self.debit_under_way(invoice.as_deref()) {
+            // The bank has the say; should it refuse, the time is over.
+            return;
+        }
         if let Some(invoice) = invoice {
             self.void_invoice(&invoice);
         }

@@ -12,6 +12,9 @@ use super::super::{
     timers::Timer,
 };
 
+/// How long a first payment is waited for, seconds.
+pub(in crate::stripe) const INCOMPLETE_FOR: i64 = 23 * 3600;
+
 /// A price and how many of it, with metadata of the item.
 pub(in crate::stripe) type Wanted = (String, i64, Metadata);
 
@@ -142,7 +145,7 @@ impl Stripe {
             ));
         };
         match method.card.charge(false, method.authenticated) {
-            Answer::Paid => Ok(()),
+            Answer::Paid | Answer::Later => Ok(()),
             Answer::Declined(decline) => Err(declined(&decline)),
             Answer::Authenticate => Err(Refusal::card(
                 "subscription_payment_intent_requires_action",
@@ -418,7 +421,7 @@ impl Stripe {
         }
         if incomplete(self) {
             self.set_timer(
-                self.stamp() + 23 * 3600,
+                self.stamp() + INCOMPLETE_FOR,
                 Timer::IncompleteExpires(id.to_owned()),
             );
         }

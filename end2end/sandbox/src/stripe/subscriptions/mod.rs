@@ -8,7 +8,9 @@ mod render;
 mod renew;
 mod update;
 
-pub(super) use create::{Start, StartPayment, read_automatic_tax, read_trial_behavior};
+pub(super) use create::{
+    INCOMPLETE_FOR, Start, StartPayment, read_automatic_tax, read_trial_behavior,
+};
 pub(super) use update::{Bill, Change, Payment, Prorate};
 
 use serde_json::Value;

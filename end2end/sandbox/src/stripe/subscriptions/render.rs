@@ -103,7 +103,7 @@ impl Stripe {
             "pending_update": pending,
             "schedule": row.schedule,
             "start_date": row.start_date,
-            "status": row.status.name(),
+            "status": self.said.get(&row.id).map_or(row.status.name(), String::as_str),
             "test_clock": null,
             "transfer_data": null,
             "trial_end": row.trial.map(|(_, end)| end),

@@ -144,6 +144,7 @@ fn actions(id: &str, state_name: &str) -> String {
         one("dispute", "Dispute the last payment"),
         one("card_declines", "The card fails from now on"),
         one("card_works", "The card works again"),
+        one("debit_settles", "The bank answers for the debit"),
         one("pause", "Pause collection"),
         one("resume", "Resume collection"),
     ]
