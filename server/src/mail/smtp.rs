@@ -1,7 +1,7 @@
 //! The door to the mail server. One mail, one connection; which step was refused decides whose
 //! business it is.
 
-use super::texts::Letter;
+use super::letter::Letter;
 use crate::config::{MailSettings, SmtpSettings, SmtpTls};
 use async_trait::async_trait;
 use lettre::address::Envelope;

@@ -211,7 +211,7 @@ async fn a_replaced_role_goes_only_when_its_replacement_is_there(world: &World) 
 on_both!(a_replaced_role_goes_only_when_its_replacement_is_there);
 
 /// Changes the plan at Stripe, over its API.
-async fn change_plan(world: &World, subscription: &str, price: &str) {
+pub async fn change_plan(world: &World, subscription: &str, price: &str) {
     let at = format!(
         "{}/v1/subscriptions/{subscription}",
         world.sandbox.base_url()

@@ -1,3 +1,4 @@
+use super::super::letter::WIDTH;
 use super::*;
 
 /// 3 March 2027.
