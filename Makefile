@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`. Each sets up what is missing first.
-.PHONY: run test sim lint fmt e2e build release setup
+.PHONY: run test sim bench lint fmt e2e build release setup
 
 SHELL := /usr/bin/env bash
 
@@ -22,6 +22,10 @@ lint: ## formatting, clippy, dependencies, documents
 e2e: ## the browser and SDK tests alone
 	@.dev/setup test
 	@.dev/test e2e
+
+bench: ## the load figures, optimised, on SQLite and PostgreSQL (BENCH_CUSTOMERS, BENCH_EVENTS, BENCH_RATE, BENCH_STRIPE_MS)
+	@.dev/setup test
+	@.dev/bench
 
 fmt: ## format the code
 	@. .dev/env && cargo fmt --all

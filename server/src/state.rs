@@ -10,6 +10,7 @@ use crate::rng::Rng;
 use crate::seal::Seal;
 use crate::stripe::StripeApi;
 use crate::telemetry::Metrics;
+use crate::webhooks::Batches;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::ops::Deref;
@@ -35,6 +36,8 @@ pub struct Services {
     pub limits: Limits,
     pub metrics: Metrics,
     pub leptos: LeptosOptions,
+    /// Webhooks on their way into the database.
+    pub intake: Batches,
     /// Told when something was marked; the worker waits for it.
     pub work: Notify,
     /// Told when a lease was given back in this process.

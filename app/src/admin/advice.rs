@@ -39,6 +39,18 @@ pub fn advice(kind: &str) -> Advice {
             todo: "Look at Stripe’s status page. It is tried again by itself.",
             closes_itself: true,
         },
+        "stripe_unreadable" => Advice {
+            title: "A period ended, and Stripe could not be read",
+            meaning: "The person keeps access for up to 24 hours, for time alone takes nothing away before a fresh look at Stripe.",
+            todo: "See why Stripe cannot be read: its status page, the key, the network. This closes when it can.",
+            closes_itself: true,
+        },
+        "invoice" => Advice {
+            title: "Stripe cannot finalise an invoice",
+            meaning: "The person was not charged, and will not be until it is mended. The detail says what is wrong.",
+            todo: "Open the invoice in Stripe’s dashboard and mend what it names, mostly an address or a tax setting.",
+            closes_itself: true,
+        },
         "missed_events" => Advice {
             title: "Events were missed for too long",
             meaning: "Stripe no longer has them, so every payer is read again. Access is right once all have been.",

@@ -194,11 +194,11 @@ fn Line(line: InboxLine, here: String) -> impl IntoView {
                 <span class="below"><code>{line.id.clone()}</code></span>
             </td>
             <td data-label="Object"><code>{line.object_id}</code></td>
-            <td data-label="Customer">
+            <td data-label="Customer" class="whole">
                 {customer}
                 <span class="below"><Who person=line.person /></span>
             </td>
-            <td data-label="Outcome" data-state=state>
+            <td data-label="Outcome" class="whole" data-state=state>
                 <span class="outcome">{line.outcome.clone()}</span>
                 <span class="below">{mode}</span>
             </td>

@@ -55,10 +55,12 @@ fn Lists(roles: Roles) -> impl IntoView {
     }
 }
 
-fn people(count: i64) -> String {
+/// Those who have a plan now.
+fn holders(count: i64) -> String {
     match count {
-        1 => "1 person".to_owned(),
-        count => format!("{count} people"),
+        0 => "nobody yet".to_owned(),
+        1 => "1 person who has the plan".to_owned(),
+        count => format!("{count} people who have the plan"),
     }
 }
 
@@ -83,7 +85,7 @@ fn Waiting(role: WaitingRole) -> impl IntoView {
     let missing = role.role_name.is_none().then(|| {
         view! { <p class="small">"The server has no such role, as far as we know."</p> }
     });
-    let touched = people(role.people);
+    let touched = holders(role.people);
     let (title, meaning, yes, no) = match role.change {
         RoleChange::Joining => (
             format!("{name} joins {}", role.plan_name),
@@ -141,9 +143,9 @@ fn Waiting(role: WaitingRole) -> impl IntoView {
 fn Dangerous(role: DangerousRole) -> impl IntoView {
     let rights = role.rights.join(", ");
     let meaning = format!(
-        "Given by {}. {} are to have it.",
+        "Given by {} to {}.",
         role.plans.join(", "),
-        people(role.people)
+        holders(role.people)
     );
     let (said, yes, label, class) = match &role.allowed {
         Some((by, at)) => (

@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { Page } from "playwright-core";
 import { active, becomeMember, CARD, choose, heading, pay, signIn, station } from "./steps.ts";
-import { eventually, startWorld, type World } from "./world.ts";
+import { eventually, OPERATOR, startWorld, type World } from "./world.ts";
 
 const out = process.argv[2];
 if (!out) {
@@ -125,11 +125,60 @@ async function shows(page: Page, sentence: RegExp): Promise<void> {
   }, 20_000);
 }
 
+/** The desk with something in each of its lists. */
+async function desk(world: World): Promise<void> {
+  const { page, context } = await world.open();
+  await signIn(page, OPERATOR);
+  for (const empty of ["work", "incidents", "roles"]) {
+    await page.goto(`/admin/${empty}`);
+    await picture(page, `admin-${empty}-empty`);
+  }
+  const other = await world.open();
+  const person = await world.person("Vera Rubin");
+  await becomeMember(other.page, person, "Member");
+  await other.context.close();
+  const { role } = await world.sandbox.control("POST", "discord/role_create", { name: "Observers", permissions: "0" });
+  const { data } = await world.stripe("GET", "/products?limit=100");
+  const product = data.find((one: any) => one.name === "Member");
+  const member = product.metadata.rollcall_roles;
+  await world.stripe("POST", `/products/${product.id}`, { "metadata[rollcall_roles]": `${member},${role}` });
+  // Kick Members and Ban Members.
+  await world.sandbox.control("POST", "discord/role_permissions", { role: member.split(",")[0], permissions: "6" });
+  const refusal = { target: "stripe", kind: "answer", status: 400, method: "GET", path: "/v1/subscriptions" };
+  await world.sandbox.control("POST", "faults", refusal);
+  const customer = (await world.atStripe(person)).customers[0].id;
+  await page.goto(`/admin/inbox?type=invoice.paid&customer=${customer}`);
+  await page.getByRole("button", { name: /^Replay/ }).click();
+  await page.getByText("Marked. Whoever").waitFor();
+  await picture(page, "admin-inbox-replayed");
+  await world.sandbox.control("POST", "clock", { advance_minutes: 11 });
+  await eventually(async () => {
+    await page.goto("/admin/roles");
+    if (!(await page.getByText("Carries Kick Members").first().isVisible())) throw new Error("not read yet");
+  }, 20_000);
+  await picture(page, "admin-roles");
+  for (const name of ["inbox", "work", "incidents"]) {
+    await page.goto(`/admin/${name}`);
+    await picture(page, `admin-${name}`);
+  }
+  await page.goto("/admin");
+  await picture(page, "admin-overview");
+  await page.goto(`/admin/people?q=${person}`);
+  await picture(page, "admin-people");
+  await context.close();
+  await world.sandbox.control("DELETE", "faults");
+}
+
 const world = await startWorld();
 try {
-  await signedOut(world);
-  await paying(world);
-  await member(world);
+  // Each alone by its name, or all of them.
+  if (process.argv[3] === "desk") await desk(world);
+  else {
+    await signedOut(world);
+    await paying(world);
+    await member(world);
+    await desk(world);
+  }
 } finally {
   await world.stop();
 }

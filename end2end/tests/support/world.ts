@@ -14,6 +14,9 @@ const WEBHOOK_SECRET = "whsec_browser_tests";
 /** How long anything on a page may take before a test gives up on it. */
 const PATIENCE_MS = 10_000;
 
+/** Grace Hopper of the sandbox's demo server, who sees the desk. */
+export const OPERATOR = "1100000000000000102";
+
 /** Of the sandbox's demo server. */
 export const ROLE = { member: "1100000000000000021", patron: "1100000000000000022" };
 
@@ -77,6 +80,7 @@ async function startApp(port: number, base: string, sandbox: Sandbox, data: stri
       MAIL_FROM: "members@council.test",
       CLOCK_URL: `${sandbox.base}/_sandbox/clock`,
       COMMUNITY_NAME: "The Revenue Council",
+      OPERATOR_DISCORD_IDS: OPERATOR,
       LOG_FORMAT: "json",
       RUST_LOG: "info,sqlx=warn",
     },

@@ -31,13 +31,16 @@ pub enum DbError {
     /// The lease was lost to another worker; nothing was written.
     #[error("the lease on this subject was lost")]
     Fenced,
+    /// The transaction this shared with others failed; nothing of it was written.
+    #[error("the transaction this was a part of failed: {0}")]
+    Together(String),
 }
 
 impl DbError {
     /// Whether the same statement may do better a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Sqlx(_) | Self::Fenced)
+        matches!(self, Self::Sqlx(_) | Self::Fenced | Self::Together(_))
     }
 }
 

@@ -135,6 +135,7 @@ pub fn build_on(
         limits: Limits::new(),
         metrics: Metrics::default(),
         leptos,
+        intake: crate::webhooks::Batches::default(),
         work: tokio::sync::Notify::new(),
         released: tokio::sync::Notify::new(),
         config,

@@ -32,17 +32,6 @@ impl Outcome {
     }
 }
 
-/// Stores a verified event.
-pub async fn receive(state: &AppState, envelope: &Envelope) -> Result<Outcome, DbError> {
-    let mut tx = state.db.begin().await?;
-    let outcome = store(&mut tx, state, envelope).await?;
-    tx.commit().await?;
-    if outcome == Outcome::Marked {
-        state.work.notify_one();
-    }
-    Ok(outcome)
-}
-
 /// Stores an event that comes from Stripe, by whichever way, and marks whose truth it hints at.
 /// The event's id is the trace that follows it to Discord. The caller wakes the worker.
 pub(super) async fn store(

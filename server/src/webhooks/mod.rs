@@ -1,15 +1,17 @@
 //! Stripe's webhooks: verified, stored once, marked dirty, answered. What an event says is never
 //! acted on.
 
+mod batch;
 mod cursor;
 mod envelope;
 mod intake;
 mod replay;
 mod signature;
 
+pub use batch::{Batches, receive};
 pub use cursor::{EventsError, start as start_cursor, sync_events};
 pub use envelope::{Envelope, EnvelopeError, Subject};
-pub use intake::{Outcome, receive};
+pub use intake::Outcome;
 pub use replay::{Replayed, replay};
 pub use signature::{SignatureError, verify};
 

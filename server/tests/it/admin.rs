@@ -563,7 +563,7 @@ async fn a_role_joins_and_leaves_a_plan_with_a_yes(world: &World) {
     );
     assert_eq!(waiting[0].role_name.as_deref(), Some("Guests"));
     let page = grace.page("/admin/roles").await;
-    assert!(page.contains("Guests joins Member") && page.contains("1 person"));
+    assert!(page.contains("Guests joins Member") && page.contains("1 person who has"));
 
     let answer = |yes| {
         [

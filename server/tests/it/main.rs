@@ -8,6 +8,7 @@ mod billing;
 mod checkout;
 mod discord;
 mod guards;
+mod intake;
 mod lifecycle;
 mod login;
 mod mail;

@@ -1,0 +1,82 @@
+//! The figures, one a line, and whether they reach what they must.
+
+use crate::Outcome;
+use std::fmt;
+
+struct Line {
+    store: &'static str,
+    figure: String,
+    value: String,
+    target: Option<(String, bool)>,
+}
+
+/// Printed as a table of Markdown.
+pub struct Table(Vec<Line>);
+
+impl Table {
+    pub fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A figure that is told and has no target.
+    pub fn told(&mut self, store: &'static str, figure: &str, value: &str) {
+        self.0.push(Line {
+            store,
+            figure: figure.to_owned(),
+            value: value.to_owned(),
+            target: None,
+        });
+    }
+
+    /// A figure that has to be `most` or less.
+    pub fn at_most(
+        &mut self,
+        store: &'static str,
+        figure: &str,
+        value: f64,
+        most: f64,
+        unit: &'static str,
+    ) {
+        let digits = if unit.is_empty() { 3 } else { 2 };
+        self.0.push(Line {
+            store,
+            figure: figure.to_owned(),
+            value: format!("{value:.digits$}{unit}"),
+            target: Some((format!("≤ {most}{unit}"), value <= most)),
+        });
+    }
+
+    /// Fails when a target was missed.
+    pub fn verdict(&self) -> Outcome<()> {
+        let missed = self
+            .0
+            .iter()
+            .filter(|line| line.target.as_ref().is_some_and(|(_, reached)| !reached))
+            .count();
+        if missed == 0 {
+            Ok(())
+        } else {
+            Err(format!("{missed} figures miss their target").into())
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "| database | figure | measured | must reach | |")?;
+        writeln!(f, "|---|---|---|---|---|")?;
+        for line in &self.0 {
+            let (target, word) = match &line.target {
+                None => ("", "told"),
+                Some((target, true)) => (target.as_str(), "reached"),
+                Some((target, false)) => (target.as_str(), "MISSED"),
+            };
+            writeln!(
+                f,
+                "| {} | {} | {} | {target} | {word} |",
+                line.store, line.figure, line.value
+            )?;
+        }
+        Ok(())
+    }
+}
