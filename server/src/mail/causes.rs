@@ -164,7 +164,8 @@ fn of_row(before: &[Row], after: &[Row], row: &Row, now: i64) -> Vec<Cause> {
     let was = old
         .iter()
         .find(|old| old.plan_id == row.plan_id && old.state != "denied");
-    if new && row.state == "granted" {
+    // Whoever has something already is no newcomer.
+    if new && row.state == "granted" && !before.iter().any(Row::gives) {
         causes.push(welcome(row, now));
     }
     if new || was.is_some() {

@@ -23,7 +23,7 @@ impl Letter {
         blocks.push(format!("{}:\n{}", self.action.0, self.action.1));
         let mut last = wrap(&self.because);
         if let Some(address) = &self.unsubscribe {
-            last = format!("Only what is essential, please:\n{address}\n\n{last}");
+            last = format!("To get only what is essential:\n{address}\n\n{last}");
         }
         blocks.push(format!("-- \n{last}"));
         format!("{}\n", blocks.join("\n\n"))
@@ -41,7 +41,7 @@ impl Letter {
         let unsubscribe = self.unsubscribe.as_ref().map_or_else(String::new, |address| {
             format!(
                 "<p style=\"font-size:14px;color:#5b5e66\"><a href=\"{}\" style=\"color:#5b5e66\">\
-                 Only what is essential, please</a></p>",
+                 Get only what is essential</a></p>",
                 escaped(address)
             )
         });

@@ -78,6 +78,12 @@ fn a_checkout_of_ones_own_is_welcomed_once() {
         ..paid()
     };
     assert_eq!(kinds(&[other], &[paid()]), []);
+    // A second one beside the first.
+    let second = Row {
+        source_id: "sub_2".to_owned(),
+        ..paid()
+    };
+    assert_eq!(kinds(&[paid()], &[paid(), second]), []);
 }
 
 #[test]

@@ -120,7 +120,7 @@ Your membership:
 https://m.example.org/billing
 
 --\x20
-Only what is essential, please:
+To get only what is essential:
 https://m.example.org/mail/unsubscribe?token=usr_1.x
 
 You get this once, because you joined The Revenue Council.
@@ -260,7 +260,7 @@ Update your card:
 https://m.example.org/billing/card
 
 --\x20
-Only what is essential, please:
+To get only what is essential:
 https://m.example.org/mail/unsubscribe?token=usr_1.x
 
 You get this once for this card, because it pays for your membership of
