@@ -8,6 +8,7 @@
 pub mod access;
 pub mod admin;
 pub mod billing;
+pub mod changes;
 pub mod checkout;
 pub mod login;
 pub mod mail;

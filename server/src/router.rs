@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::billing::Billing;
+use crate::changes::Changes;
 use crate::checkout::Checkout;
 use crate::config::MetricsAccess;
 use crate::db::dirty;
@@ -15,6 +16,7 @@ use crate::state::AppState;
 use crate::webhooks;
 use app::admin::{AdminPort, is_desk};
 use app::billing::BillingPort;
+use app::changes::ChangesPort;
 use app::checkout::CheckoutPort;
 use app::login::Viewer;
 use app::mail::MailPort;
@@ -122,6 +124,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
     let billing: Arc<dyn BillingPort> = Arc::new(Billing(state.clone()));
     let admin: Arc<dyn AdminPort> = Arc::new(Admin(state.clone()));
     let mail: Arc<dyn MailPort> = Arc::new(Mails(state.clone()));
+    let changes: Arc<dyn ChangesPort> = Arc::new(Changes(state.clone()));
     let community = state.config.community.clone();
     let targets = form_targets(state);
     let assets = assets::addresses(state);
@@ -131,6 +134,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
         provide_context(billing.clone());
         provide_context(admin.clone());
         provide_context(mail.clone());
+        provide_context(changes.clone());
         provide_context(community.clone());
         provide_context(targets.clone());
         provide_context(assets.clone());
@@ -169,6 +173,18 @@ async fn server_functions(State(state): State<AppState>, request: Request) -> Re
         .into_response()
 }
 
+/// Server functions that reach Stripe at a person's wish.
+const REACH_STRIPE: [&str; 8] = [
+    "/api/start_checkout",
+    "/api/open_portal",
+    "/api/confirm_change",
+    "/api/keep_membership",
+    "/api/stay_on_plan",
+    "/api/pause_membership",
+    "/api/resume_membership",
+    "/api/cancel_at_stripe",
+];
+
 /// Server functions that reach Stripe count against the address too.
 async fn limit_by_address(
     State(state): State<AppState>,
@@ -176,9 +192,8 @@ async fn limit_by_address(
     request: Request,
     next: Next,
 ) -> Response {
-    let reaches_stripe = ["/api/start_checkout", "/api/open_portal"]
-        .iter()
-        .any(|path| request.uri().path().starts_with(path));
+    let path = request.uri().path();
+    let reaches_stripe = REACH_STRIPE.iter().any(|reach| path.starts_with(reach));
     if reaches_stripe
         && let Err(after) = state.limits.check(
             LimitKind::CheckoutAddress,

@@ -1,16 +1,15 @@
 //! The dashboard itself.
 
-use super::portal::OpenPortal;
+use super::notices::{MustJoin, Overdue, Pending};
+use super::particulars::Particulars;
 use super::why::{When, Why};
 use super::{
-    Card, Dashboard, InvoiceLine, Link, Membership, Standing, StateWord, Station, StationState,
-    Stop,
+    Dashboard, InvoiceLine, Link, Standing, StateWord, Station, StationState, Stop,
     headline::{headline, meaning},
     passes::Passes,
 };
-use crate::page::{Icon, Mark, Notice, SendForm, Tone, dates};
+use crate::page::{Icon, Mark, dates};
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn;
 
 #[component]
 pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
@@ -34,15 +33,22 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         why,
         must_join,
         read_at,
+        pending,
+        others,
+        owed,
         ..
     } = dashboard;
+    let plan_name = membership
+        .as_ref()
+        .map(|membership| membership.plan_name.clone());
     let untouched = standing == Standing::None
         && [&payment, &access, &discord]
             .into_iter()
             .all(|station| station.state == StationState::Idle);
     let to_plans = match standing {
         Standing::None => Some("See the plans"),
-        Standing::Ended => Some("Come back: see the plans"),
+        // An open invoice stands in the way of a new beginning; the banner says so.
+        Standing::Ended if owed.is_none() => Some("Come back: see the plans"),
         _ => None,
     };
     let read = read_at
@@ -64,8 +70,8 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         .into_any()
     });
     let money = membership.is_some() || card.is_some() || has_portal;
-    let particulars =
-        money.then(|| view! { <Particulars standing membership card has_portal /> }.into_any());
+    let particulars = money
+        .then(|| view! { <Particulars standing membership card others has_portal /> }.into_any());
     let invoices =
         has_portal.then(|| view! { <Invoices invoices known=invoices_known /> }.into_any());
     let passes = (!passes.is_empty()).then(|| view! { <Passes passes /> }.into_any());
@@ -80,7 +86,8 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
     });
     view! {
         {must_join.then(|| view! { <MustJoin /> })}
-        {(standing == Standing::PastDue && has_portal).then(|| view! { <Overdue /> })}
+        {owed.map(|owed| view! { <Overdue ended=standing != Standing::PastDue owed /> })}
+        {pending.map(|pending| view! { <Pending pending plan=plan_name.unwrap_or_default() /> })}
         <section class="entry lone">
             <p class="margin"><StateWord state=standing.state() word=standing.word() /></p>
             <div class="matter">
@@ -106,136 +113,12 @@ fn parted(headline: String) -> (String, Option<String>) {
 }
 
 #[component]
-fn MustJoin() -> impl IntoView {
-    view! {
-        <Notice
-            tone=Tone::Attention
-            title="One step is left: join the Discord server."
-            text="You are not in it, and Discord lets us add you only when you agree once more."
-        >
-            <a class="button" href="/login?next=%2Fbilling&join=1">"Join the server"</a>
-        </Notice>
-    }
-}
-
-#[component]
-fn Overdue() -> impl IntoView {
-    view! {
-        <Notice
-            tone=Tone::Attention
-            title="Your last payment did not go through."
-            text="Pay it at Stripe, or give another card. You are charged once, for what is open."
-        >
-            <PortalButton label="Pay at Stripe" class="" />
-        </Notice>
-    }
-}
-
-#[component]
 fn StationLink(stop: Stop, station: Station) -> impl IntoView {
     view! {
         <Link stop state=station.state text=station.text>
             <When at=station.at />
             {station.advice.map(|advice| view! { <p class="advice">{advice}</p> })}
         </Link>
-    }
-}
-
-/// Plan, price, next date, card, and the way to Stripe's portal.
-#[component]
-fn Particulars(
-    standing: Standing,
-    membership: Option<Membership>,
-    card: Option<Card>,
-    has_portal: bool,
-) -> impl IntoView {
-    let rows = membership.map(|membership| {
-        let price = membership
-            .price
-            .as_ref()
-            .map(|price| match membership.interval {
-                Some(interval) => format!("{} {}", price.display(), interval.per()),
-                None => format!("{} once", price.display()),
-            });
-        let (label, date) = next_date(standing, &membership);
-        view! {
-            <Row label="Plan">{membership.plan_name}</Row>
-            {price.map(|price| view! { <Row label="Price">{price}</Row> })}
-            {date.map(|date| view! { <Row label>{date}</Row> })}
-        }
-    });
-    let card = card.map(|card| {
-        let text = format!(
-            "{} ending in {}, valid until {:02}/{}",
-            card.brand, card.last4, card.exp_month, card.exp_year
-        );
-        view! { <Row label="Paid with">{text}</Row> }
-    });
-    let portal = has_portal.then(|| {
-        let label = match standing {
-            Standing::Ending => "Keep it, or change the card",
-            Standing::None | Standing::Ended | Standing::Pass => "See your cards and invoices",
-            _ => "Change the card, or cancel",
-        };
-        view! {
-            <div class="portal">
-                <PortalButton label class="quiet" />
-                <p class="small">"Opens your page at Stripe, and leads back here."</p>
-            </div>
-        }
-    });
-    view! {
-        <section class="entry" aria-labelledby="particulars">
-            <h2 class="margin" id="particulars">"Membership"</h2>
-            <div class="matter">
-                <dl class="rows">{rows}{card}</dl>
-                {portal}
-            </div>
-        </section>
-    }
-}
-
-#[component]
-fn Row(label: &'static str, children: Children) -> impl IntoView {
-    view! {
-        <div class="row">
-            <dt>{label}</dt>
-            <dd>{children()}</dd>
-        </div>
-    }
-}
-
-/// The date that matters in this standing.
-fn next_date(standing: Standing, membership: &Membership) -> (&'static str, Option<String>) {
-    let (label, at) = match standing {
-        Standing::Trial => (
-            "Trial ends",
-            membership.trial_ends_at.or(membership.renews_at),
-        ),
-        Standing::PastDue => ("Access until", membership.grace_until),
-        Standing::Ending | Standing::Paused | Standing::Pass => {
-            ("Access until", membership.ends_at)
-        }
-        Standing::Ended => ("Ended", membership.ends_at),
-        Standing::Active if membership.renews_at.is_none() => ("Access until", membership.ends_at),
-        _ => ("Next payment", membership.renews_at),
-    };
-    (label, at.and_then(dates::day))
-}
-
-/// One hidden field is not needed: whose portal it is, the session says.
-#[component]
-fn PortalButton(label: &'static str, class: &'static str) -> impl IntoView {
-    view! {
-        <SendForm
-            action=OpenPortal::url().to_owned()
-            name=String::new()
-            value=String::new()
-            more=Vec::new()
-            label=label.to_owned()
-            busy="Taking you to Stripe…".to_owned()
-            class=class.to_owned()
-        />
     }
 }
 

@@ -52,6 +52,9 @@ pub fn headline(dashboard: &Dashboard) -> String {
     match dashboard.standing {
         Standing::None => "You have no membership yet.".to_owned(),
         Standing::Activating => "Your payment is on its way.".to_owned(),
+        Standing::Active if scheduled(dashboard).is_some() => {
+            scheduled(dashboard).unwrap_or_default()
+        }
         Standing::Active => match (day(|m| m.renews_at), price, day(|m| m.ends_at)) {
             (Some(on), Some(price), _) => format!("You’re in. Renews on {on} for {price}."),
             (Some(on), None, _) => format!("You’re in. Renews on {on}."),
@@ -73,9 +76,15 @@ pub fn headline(dashboard: &Dashboard) -> String {
             Some(until) => format!("A payment is missing. You stay in until {until}."),
             None => "A payment is missing.".to_owned(),
         },
-        Standing::Paused => match day(|m| m.ends_at) {
-            Some(until) => format!("Your membership is paused. You stay in until {until}."),
-            None => "Your membership is paused.".to_owned(),
+        Standing::Paused => match (day(|m| m.resumes_at), day(|m| m.ends_at)) {
+            (Some(back), Some(until)) => {
+                format!("Paused until {back}. You stay in until {until}.")
+            }
+            (Some(back), None) => format!("Paused until {back}."),
+            (None, Some(until)) => {
+                format!("Your membership is paused. You stay in until {until}.")
+            }
+            (None, None) => "Your membership is paused.".to_owned(),
         },
         Standing::Pass => match day(|m| m.ends_at) {
             Some(until) => format!("You’re in until {until}."),
@@ -87,6 +96,14 @@ pub fn headline(dashboard: &Dashboard) -> String {
         },
         Standing::Unclear => "We are checking your membership.".to_owned(),
     }
+}
+
+/// "You’re in. On 3 March 2027 you go to Member for 9 € a month."
+fn scheduled(dashboard: &Dashboard) -> Option<String> {
+    let scheduled = dashboard.membership.as_ref()?.scheduled.as_ref()?;
+    let day = whole_day(scheduled.at)?;
+    let (plan, price) = (&scheduled.to.plan_name, scheduled.to.display());
+    Some(format!("You’re in. On {day} you go to {plan} for {price}."))
 }
 
 /// What it means, below the sentence; none where the sentence says it all.
@@ -138,6 +155,10 @@ mod tests {
             ends_at: None,
             trial_ends_at: None,
             grace_until: None,
+            id: "sub_1".into(),
+            resumes_at: None,
+            scheduled: None,
+            may: crate::billing::May::default(),
         };
         change(&mut membership);
         Dashboard {
@@ -152,6 +173,10 @@ mod tests {
             discord: idle,
             roles: vec![],
             why: vec![],
+            pending: None,
+            last_change: None,
+            others: vec![],
+            owed: None,
             has_portal: true,
             must_join: false,
             read_at: None,
@@ -193,6 +218,31 @@ mod tests {
                 "You’re in until 3 March 2027.",
             ),
             (Standing::Pass, |_| {}, "You’re in, for life."),
+            (
+                Standing::Active,
+                |m| {
+                    m.renews_at = Some(DAY);
+                    m.scheduled = Some(crate::changes::Scheduled {
+                        subscription_id: "sub_1".into(),
+                        to: crate::changes::PlanPrice {
+                            price_id: "price_1".into(),
+                            plan_name: "Member".into(),
+                            amount: Money::new(900, "eur"),
+                            interval: Interval::Month,
+                        },
+                        at: DAY,
+                    });
+                },
+                "You’re in. On 3 March 2027 you go to Member for 9\u{a0}€ a month.",
+            ),
+            (
+                Standing::Paused,
+                |m| {
+                    m.resumes_at = Some(DAY);
+                    m.ends_at = Some(DAY);
+                },
+                "Paused until 3 March 2027. You stay in until 3 March 2027.",
+            ),
             (
                 Standing::Ended,
                 |m| m.ends_at = Some(DAY),

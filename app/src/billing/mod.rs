@@ -6,7 +6,11 @@ mod dashboard;
 #[cfg(feature = "ssr")]
 mod headline;
 #[cfg(feature = "ssr")]
+mod notices;
+#[cfg(feature = "ssr")]
 pub mod page;
+#[cfg(feature = "ssr")]
+mod particulars;
 #[cfg(feature = "ssr")]
 mod passes;
 pub mod portal;
@@ -20,6 +24,7 @@ mod why;
 pub use chain::StateWord;
 pub use chain::{Link, Stop};
 
+use crate::changes::{PlanPrice, Scheduled};
 use crate::money::Money;
 use crate::plans::Interval;
 use async_trait::async_trait;
@@ -52,6 +57,8 @@ pub enum Standing {
 /// The subscription the page is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
+    /// Stripe's id of the subscription.
+    pub id: String,
     pub plan_name: String,
     pub price: Option<Money>,
     pub interval: Option<Interval>,
@@ -62,6 +69,95 @@ pub struct Membership {
     pub trial_ends_at: Option<i64>,
     /// Until when access stays although a payment is missing, UTC epoch ms.
     pub grace_until: Option<i64>,
+    /// When a pause ends by itself, UTC epoch ms.
+    pub resumes_at: Option<i64>,
+    /// A change that happens at the end of the period.
+    pub scheduled: Option<Scheduled>,
+    /// What may be done with it now.
+    pub may: May,
+}
+
+/// What the buttons of the page may offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a button of its own")]
+pub struct May {
+    pub change: bool,
+    pub cancel: bool,
+    /// A pause is offered before cancelling.
+    pub pause: bool,
+    /// Take a planned end back.
+    pub keep: bool,
+    /// End a pause.
+    pub resume: bool,
+}
+
+/// A payment that is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Stripe's page of the oldest open invoice.
+    pub invoice: Option<String>,
+}
+
+/// What a change that was asked for waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// Stripe's answer was lost; it is looked up by itself.
+    Answer,
+    /// The bank wants the payment confirmed (3-D Secure).
+    Bank,
+    Funds,
+    ExpiredCard,
+    /// The card was declined for another reason.
+    OtherCard,
+    /// Its payment, for a reason Stripe does not tell.
+    Payment,
+}
+
+/// A change that does not count yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingChange {
+    pub to: Option<PlanPrice>,
+    pub waits_for: WaitsFor,
+    /// When it lapses, UTC epoch ms.
+    pub until: Option<i64>,
+    /// Stripe's page where it is paid or confirmed.
+    pub pay_url: Option<String>,
+}
+
+/// What the newest change came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Came {
+    Upgraded,
+    Scheduled,
+    Stayed,
+    Kept,
+    Paused,
+    Resumed,
+    /// It was not paid in time, or never reached Stripe.
+    Lapsed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChange {
+    pub came: Came,
+    pub to: Option<PlanPrice>,
+    /// UTC epoch ms.
+    pub at: i64,
+}
+
+/// Another subscription that runs beside the one the page is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherLine {
+    pub plan_name: String,
+    pub price: Option<Money>,
+    pub interval: Option<Interval>,
+    /// Stripe's word for its state.
+    pub status: String,
+    /// End of its period, UTC epoch ms.
+    pub until: Option<i64>,
+    pub ends: bool,
 }
 
 /// One pass that was bought.
@@ -181,6 +277,11 @@ pub struct Dashboard {
     pub discord: Station,
     pub roles: Vec<RoleLine>,
     pub why: Vec<WhyStep>,
+    pub pending: Option<PendingChange>,
+    pub last_change: Option<LastChange>,
+    pub others: Vec<OtherLine>,
+    /// An invoice is open although its time has come.
+    pub owed: Option<Owed>,
     /// There is a Stripe customer, so the portal can be opened.
     pub has_portal: bool,
     /// The person is not in the server and we hold no token to add them: offer "Join the server".
@@ -199,8 +300,22 @@ pub enum BillingError {
     NoCustomer,
     #[error("Stripe did not answer")]
     StripeUnreachable,
+    #[error("Stripe is failing")]
+    StripeFailing,
+    #[error("Stripe is busy")]
+    StripeBusy,
+    #[error("Stripe refuses our key")]
+    KeyRefused,
+    #[error("our key lacks a right")]
+    KeyLacksRight,
     #[error("Stripe refused to open the portal")]
     StripeRefused,
+    /// The operator has not set the portal up at Stripe.
+    #[error("the portal is not configured")]
+    NotConfigured,
+    /// Stripe has no such customer any more.
+    #[error("the customer is gone at Stripe")]
+    CustomerGone,
     #[error("too many tries; wait a minute")]
     TooMany,
     #[error("our own database did not answer")]
@@ -208,11 +323,17 @@ pub enum BillingError {
 }
 
 impl BillingError {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::NotSignedIn,
         Self::NoCustomer,
         Self::StripeUnreachable,
+        Self::StripeFailing,
+        Self::StripeBusy,
+        Self::KeyRefused,
+        Self::KeyLacksRight,
         Self::StripeRefused,
+        Self::NotConfigured,
+        Self::CustomerGone,
         Self::TooMany,
         Self::Unavailable,
     ];
@@ -224,7 +345,13 @@ impl BillingError {
             Self::NotSignedIn => "sign-in",
             Self::NoCustomer => "no-customer",
             Self::StripeUnreachable => "portal-unreachable",
+            Self::StripeFailing => "portal-failing",
+            Self::StripeBusy => "portal-busy",
+            Self::KeyRefused => "portal-key-refused",
+            Self::KeyLacksRight => "portal-key-lacks-right",
             Self::StripeRefused => "portal-refused",
+            Self::NotConfigured => "portal-not-configured",
+            Self::CustomerGone => "customer-gone",
             Self::TooMany => "too-many",
             Self::Unavailable => "unavailable",
         }
@@ -236,11 +363,25 @@ impl BillingError {
     }
 }
 
+/// Where in the portal a person is led.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortalPage {
+    /// Cards and invoices.
+    Home,
+    /// Straight to another card, and back when that is done.
+    Card,
+}
+
 /// What the dashboard needs of the server. Every function takes whose it is.
 #[async_trait]
 pub trait BillingPort: Send + Sync {
     async fn dashboard(&self, user_id: &str) -> Result<Dashboard, BillingError>;
 
-    /// A new session of Stripe's portal, as an address to go to; comes back to `/billing`.
-    async fn portal(&self, user_id: &str) -> Result<String, BillingError>;
+    /// A new session of Stripe's portal, as an address to go to; comes back to
+    /// `/billing?from=portal`.
+    async fn portal(&self, user_id: &str, page: PortalPage) -> Result<String, BillingError>;
+
+    /// The return from the portal: Stripe is read then and there under the payer's lease.
+    async fn returned_from_portal(&self, user_id: &str) -> Result<(), BillingError>;
 }

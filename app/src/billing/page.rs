@@ -1,6 +1,7 @@
 //! `/billing`: the dashboard, and the return from Stripe.
 
-use super::{BillingError, BillingPort, dashboard::DashboardView, returned};
+use super::{BillingError, BillingPort, dashboard::DashboardView, notices::Changed, returned};
+use crate::changes::{ChangeError, page::Trouble};
 use crate::login::{self, Viewer};
 use crate::mail;
 use crate::page::{Notice, Told, Tone, answer, community};
@@ -16,6 +17,12 @@ pub(super) struct Asked {
     /// Looks made so far without wasm.
     pub looks: usize,
     pub problem: Option<BillingError>,
+    /// Why a change did not happen.
+    pub refused: Option<ChangeError>,
+    /// On return from Stripe's portal.
+    pub from_portal: bool,
+    /// Led here by a change that was made.
+    pub changed: bool,
 }
 
 /// Nobody signed in is led to sign-in, and back to the same address.
@@ -41,10 +48,14 @@ pub fn Billing() -> impl IntoView {
             .and_then(|look| look.parse().ok())
             .unwrap_or(0),
         problem: query.get_str("problem").and_then(BillingError::from_slug),
+        refused: query.get_str("change").and_then(ChangeError::from_slug),
+        from_portal: query.get_str("from") == Some("portal"),
+        changed: query.get_str("changed").is_some(),
     };
     Suspend::new(async move {
         match &asked.session_id {
             Some(session_id) => returned::answer(&viewer, session_id, &asked).await,
+            None if asked.from_portal => returned::from_portal(&viewer, &asked).await,
             None => shown(&viewer, &asked, None).await,
         }
     })
@@ -68,7 +79,13 @@ pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyV
                 <Title text=format!("Billing – {}", community().name) />
                 {problem}
                 {mail}
+                {asked.refused.map(|problem| view! { <Trouble problem /> })}
                 {came_back}
+                <Changed
+                    last=dashboard.last_change.clone()
+                    membership=dashboard.membership.clone()
+                    asked=asked.changed
+                />
                 <DashboardView dashboard />
             }
             .into_any()

@@ -3,13 +3,19 @@
 use super::BillingError;
 use leptos::prelude::*;
 
-/// Opens a session of Stripe's portal for whoever is signed in and leads there. Errors lead a
-/// browser back to the dashboard (`?problem=`), and are typed for a script.
+/// Opens a session of Stripe's portal for whoever is signed in and leads there; with `page=card`
+/// straight to another card. Errors lead a browser back to the dashboard (`?problem=`), and are
+/// typed for a script.
 #[server(prefix = "/api", endpoint = "open_portal")]
-pub async fn open_portal() -> Result<(), BillingError> {
+pub async fn open_portal(#[server(default)] page: String) -> Result<(), BillingError> {
+    use super::PortalPage;
     use crate::page::answer;
 
-    match opening::portal().await {
+    let page = match page.as_str() {
+        "card" => PortalPage::Card,
+        _ => PortalPage::Home,
+    };
+    match opening::portal(page).await {
         Ok(url) => answer::see_other(&url),
         Err(error) if !answer::wants_html() => {
             answer::status(error.told().status);
@@ -23,14 +29,14 @@ pub async fn open_portal() -> Result<(), BillingError> {
 
 #[cfg(feature = "ssr")]
 mod opening {
-    use crate::billing::{BillingError, BillingPort};
+    use crate::billing::{BillingError, BillingPort, PortalPage};
     use crate::login;
     use leptos::prelude::use_context;
     use std::sync::Arc;
 
-    pub async fn portal() -> Result<String, BillingError> {
+    pub async fn portal(page: PortalPage) -> Result<String, BillingError> {
         let viewer = login::viewer().ok_or(BillingError::NotSignedIn)?;
         let port = use_context::<Arc<dyn BillingPort>>().ok_or(BillingError::Unavailable)?;
-        port.portal(&viewer.user_id).await
+        port.portal(&viewer.user_id, page).await
     }
 }

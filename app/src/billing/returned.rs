@@ -1,6 +1,7 @@
 //! The return from Stripe: `/billing?session_id=`.
 
 use super::page::{Asked, Refused, shown};
+use super::{BillingError, BillingPort};
 use crate::checkout::{Activating, CheckoutError, CheckoutPort, Following, LOOKS, Progress};
 use crate::login::Viewer;
 use crate::page::{Notice, Tone, answer as http_answer, community};
@@ -50,6 +51,25 @@ pub(super) async fn answer(viewer: &Viewer, session_id: &str, asked: &Asked) -> 
         }
         Err(error) => view! { <Refused told=error.told() /> }.into_any(),
     }
+}
+
+/// The return from the portal: what was done there shows at once, or that it could not be read.
+pub(super) async fn from_portal(viewer: &Viewer, asked: &Asked) -> AnyView {
+    let read = match use_context::<Arc<dyn BillingPort>>() {
+        Some(port) => port.returned_from_portal(&viewer.user_id).await,
+        None => Err(BillingError::Unavailable),
+    };
+    let said = read.err().map(|_| {
+        view! {
+            <Notice
+                tone=Tone::Waiting
+                title="Stripe could not be asked just now."
+                text="What you did there is safe with Stripe, and shows here by itself in a moment."
+            />
+        }
+        .into_any()
+    });
+    shown(viewer, asked, said).await
 }
 
 /// "Activating…": with wasm the island looks, without it the page loads itself anew.

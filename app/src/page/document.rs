@@ -5,7 +5,7 @@ use super::{
     frame::{Footer, Header},
     icon::Sprite,
 };
-use crate::{admin, billing, login, mail, plans};
+use crate::{admin, billing, changes, login, mail, plans};
 use http::header;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -106,6 +106,8 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=plans::landing::Landing ssr=SsrMode::Async />
                     <Route path=path!("/billing") view=billing::page::Billing ssr=SsrMode::Async />
+                    <Route path=path!("/billing/change") view=changes::page::Change ssr=SsrMode::Async />
+                    <Route path=path!("/billing/cancel") view=changes::page::Cancel ssr=SsrMode::Async />
                     <Route path=path!("/mail/unsubscribe") view=mail::page::Unsubscribe ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=admin::overview::DeskOverview ssr=SsrMode::Async />
                     <Route path=path!("/admin/inbox") view=admin::inbox::DeskInbox ssr=SsrMode::Async />

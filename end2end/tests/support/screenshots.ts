@@ -118,6 +118,77 @@ async function member(world: World): Promise<void> {
   await context.close();
 }
 
+/** Another plan, a way back, a pause: what is seen before, and how it stands afterwards. */
+async function changing(world: World): Promise<void> {
+  const { page, context } = await world.open();
+  const person = await world.person("Dorothy Hodgkin");
+  await becomeMember(page, person, "Patron");
+  await page.goto("/billing/change");
+  await picture(page, "change-choices");
+  await page.getByRole("region", { name: "Paid monthly" }).getByRole("link").click();
+  await heading(page, /Nothing today/).waitFor();
+  await picture(page, "change-down");
+  await page.getByRole("button", { name: /^Go to Member/ }).click();
+  await heading(page, /you go to Member/).waitFor();
+  await picture(page, "billing-downgrade-scheduled");
+  await page.goto("/billing/cancel");
+  await picture(page, "cancel-pause-offered");
+  await page.getByRole("button", { name: /^Pause until/ }).first().click();
+  await heading(page, /^Paused until/).waitFor();
+  await picture(page, "billing-paused");
+  await page.getByRole("button", { name: "Resume now" }).click();
+  await active(page).waitFor();
+  await page.goto("/billing/change");
+  await page.getByRole("region", { name: "Paid yearly" }).locator("li", { hasText: "Patron" }).getByRole("link").click();
+  await heading(page, /^Today/).waitFor();
+  await picture(page, "change-up");
+  const { subscriptions } = await world.atStripe(person);
+  await world.sandbox.control("POST", "stripe/card_declines", { subscription: subscriptions[0].id });
+  await page.getByRole("button", { name: /^Pay / }).click();
+  await page.getByText("is not paid yet").first().waitFor();
+  await picture(page, "billing-upgrade-pending");
+  await page.goto("/billing/change");
+  await picture(page, "change-refused");
+  await world.sandbox.control("POST", "clock", { advance_hours: 24 });
+  await eventually(async () => {
+    await page.goto("/billing");
+    if (!(await page.getByText(/lapsed on/).isVisible())) throw new Error("not lapsed");
+  }, 20_000);
+  await picture(page, "billing-upgrade-lapsed");
+  await page.goto("/billing?problem=portal-not-configured");
+  await picture(page, "billing-portal-not-configured");
+  await context.close();
+}
+
+/** On trial, and with a second subscription beside the first. */
+async function beside(world: World): Promise<void> {
+  const { page, context } = await world.open();
+  const { stripe } = await world.sandbox.control("GET", "state");
+  const product = stripe.products.find((row: any) => row.name === "Member").id;
+  await world.stripe("POST", `/products/${product}`, { "metadata[rollcall_trial_days]": "14" });
+  await eventually(async () => {
+    await page.goto("/");
+    if (!(await page.getByText(/14 days/).first().isVisible())) throw new Error("no trial on offer");
+  });
+  const person = await world.person("Jocelyn Bell");
+  await signIn(page, person);
+  await choose(page, "Member");
+  await pay(page, CARD.works);
+  await heading(page, /on trial/).waitFor();
+  await shows(page, /on trial/);
+  await picture(page, "billing-trial");
+  const { customers } = await world.atStripe(person);
+  const price = stripe.prices.find((row: any) => row.unit_amount === 7900).id;
+  await world.sandbox.control("POST", "stripe/card_works", { customer: customers[0].id });
+  await world.sandbox.control("POST", "stripe/subscribe", { customer: customers[0].id, price });
+  await eventually(async () => {
+    await page.goto("/billing");
+    if (!(await page.getByText("Also running").isVisible())) throw new Error("one subscription only");
+  }, 20_000);
+  await picture(page, "billing-several");
+  await context.close();
+}
+
 async function shows(page: Page, sentence: RegExp): Promise<void> {
   await eventually(async () => {
     await page.goto("/billing");
@@ -169,14 +240,19 @@ async function desk(world: World): Promise<void> {
   await world.sandbox.control("DELETE", "faults");
 }
 
-const world = await startWorld();
+const world = await startWorld({ PAUSE_OFFER_MONTHS: "1,2,3" });
 try {
   // Each alone by its name, or all of them.
   if (process.argv[3] === "desk") await desk(world);
-  else {
+  else if (process.argv[3] === "changes") {
+    await changing(world);
+    await beside(world);
+  } else {
     await signedOut(world);
     await paying(world);
     await member(world);
+    await changing(world);
+    await beside(world);
     await desk(world);
   }
 } finally {

@@ -54,7 +54,13 @@ async function freePort(): Promise<number> {
   });
 }
 
-async function startApp(port: number, base: string, sandbox: Sandbox, data: string): Promise<Running> {
+async function startApp(
+  port: number,
+  base: string,
+  sandbox: Sandbox,
+  data: string,
+  more: Record<string, string>,
+): Promise<Running> {
   const application = (await sandbox.control("GET", "state")).discord;
   const app = await start(path.join(binaries, "rollcall"), {
     args: ["serve"],
@@ -83,6 +89,7 @@ async function startApp(port: number, base: string, sandbox: Sandbox, data: stri
       OPERATOR_DISCORD_IDS: OPERATOR,
       LOG_FORMAT: "json",
       RUST_LOG: "info,sqlx=warn",
+      ...more,
     },
   });
   try {
@@ -128,7 +135,8 @@ function watch(page: Page, base: string, expected: RegExp[], problems: string[])
   page.on("pageerror", (error) => note(`exception: ${error.message}`));
 }
 
-export async function startWorld(): Promise<World> {
+/** `more`: variables of the app beside the usual ones. */
+export async function startWorld(more: Record<string, string> = {}): Promise<World> {
   const port = await freePort();
   const base = `http://localhost:${port}`;
   const ends: (() => Promise<unknown>)[] = [];
@@ -141,7 +149,7 @@ export async function startWorld(): Promise<World> {
     const hook = `http://127.0.0.1:${port}/webhooks/stripe`;
     const sandbox = await startSandbox(["--webhook", hook, "--webhook-secret", WEBHOOK_SECRET]);
     ends.push(() => sandbox.stop());
-    const [app, browser] = await Promise.all([startApp(port, base, sandbox, data), startBrowser()]);
+    const [app, browser] = await Promise.all([startApp(port, base, sandbox, data, more), startBrowser()]);
     ends.push(() => app.stop(), () => browser.close());
     return { base, sandbox, app, stop, ...doings(base, sandbox, browser) };
   } catch (error) {
@@ -231,10 +239,10 @@ export interface Scene {
  * One world for the tests of a file. A test that fails tells what its pages showed and what the
  * app logged meanwhile; faults and paused deliveries do not outlive their test.
  */
-export function stage(): (name: string, play: (scene: Scene) => Promise<void>) => void {
+export function stage(more: Record<string, string> = {}): (name: string, play: (scene: Scene) => Promise<void>) => void {
   let world: World;
   before(async () => {
-    world = await startWorld();
+    world = await startWorld(more);
   });
   after(() => world?.stop());
   return (name, play) => {

@@ -1,12 +1,12 @@
 //! Rows into a page's view.
 
 use super::passes::PassRow;
-use super::rows::{Rows, SubscriptionRow, read};
-use super::{invoices, passes, stations, words};
+use super::rows::{EntitlementRow, Rows, SubscriptionRow, read};
+use super::{doings, invoices, passes, stations, words};
 use crate::db::DbError;
 use crate::state::AppState;
 use app::access::{Reason, Status};
-use app::billing::{Dashboard, Membership, Standing};
+use app::billing::{Dashboard, May, Membership, Owed, Standing};
 use app::money::Money;
 use app::plans::Interval;
 
@@ -35,13 +35,21 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
         standing,
         membership: match pass {
             Some(pass) if standing == Standing::Pass => Some(by_pass(pass)),
-            _ => subscription.map(|subscription| membership(&rows, subscription, standing)),
+            _ => subscription.map(|subscription| membership(state, &rows, subscription, standing)),
         },
         passes: passes::lines(&rows, now),
         payment: match pass {
             Some(pass) if standing == Standing::Pass => stations::paid_once(pass),
             _ => stations::payment(subscription, standing),
         },
+        pending: doings::pending(&rows, subscription, invoices.as_deref()),
+        last_change: doings::last_change(&rows, state.clock.policy_ms()),
+        others: doings::others(&rows, subscription),
+        owed: subscription
+            .filter(|subscription| doings::owes(subscription))
+            .map(|_| Owed {
+                invoice: doings::open_invoice(invoices.as_deref()),
+            }),
         access: stations::access(&rows),
         discord: stations::discord(&rows, &roles),
         why: words::why(&rows, &roles),
@@ -57,17 +65,10 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
 
 /// The subscription the page is about: the newest that is not over, or else the newest.
 fn shown(subscriptions: &[SubscriptionRow]) -> Option<&SubscriptionRow> {
-    let rank = |row: &&SubscriptionRow| match row.status() {
-        Status::Active | Status::Trialing => 0,
-        Status::PastDue => 1,
-        Status::Unknown(_) => 2,
-        Status::Paused | Status::Unpaid => 3,
-        Status::Incomplete => 4,
-        Status::Canceled => 5,
-        Status::IncompleteExpired => 6,
-    };
     // Newest first already, and `min_by_key` keeps the first of equals.
-    subscriptions.iter().min_by_key(rank)
+    subscriptions
+        .iter()
+        .min_by_key(|row| crate::changes::rank(&row.status()))
 }
 
 fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
@@ -103,10 +104,25 @@ fn by_pass(pass: &PassRow) -> Membership {
         ends_at: pass.ends_at,
         trial_ends_at: None,
         grace_until: None,
+        id: String::new(),
+        resumes_at: None,
+        scheduled: None,
+        may: May::default(),
     }
 }
 
-fn membership(rows: &Rows, subscription: &SubscriptionRow, standing: Standing) -> Membership {
+fn membership(
+    state: &AppState,
+    rows: &Rows,
+    subscription: &SubscriptionRow,
+    standing: Standing,
+) -> Membership {
+    let of_it = |entitlement: &&EntitlementRow| entitlement.source_id == subscription.id;
+    let rests_later = rows
+        .entitlements
+        .iter()
+        .filter(of_it)
+        .any(|entitlement| entitlement.reason == Reason::PausedPaidUp.as_str());
     let grace_until = rows
         .entitlements
         .iter()
@@ -116,6 +132,7 @@ fn membership(rows: &Rows, subscription: &SubscriptionRow, standing: Standing) -
         .and_then(|entitlement| entitlement.until_at);
     let ends_at = match standing {
         Standing::Ended => subscription.ended_at.or(subscription.period_end),
+        Standing::Paused if rests_later => subscription.period_end,
         _ => subscription.ends_at(),
     };
     Membership {
@@ -146,5 +163,11 @@ fn membership(rows: &Rows, subscription: &SubscriptionRow, standing: Standing) -
             None
         },
         grace_until,
+        id: subscription.id.clone(),
+        resumes_at: subscription
+            .resumes_at
+            .filter(|_| standing == Standing::Paused),
+        scheduled: doings::scheduled(rows, subscription),
+        may: doings::may(state, rows, subscription),
     }
 }

@@ -96,12 +96,13 @@ async fn keep(
 
 /// The card, as the last sync sealed it.
 pub fn card(state: &AppState, payer: &PayerRow) -> Option<Card> {
+    opened_card(state, &payer.id, payer.card_sealed.as_ref()?)
+}
+
+pub fn opened_card(state: &AppState, payer_id: &str, sealed: &str) -> Option<Card> {
     let opened = state
         .seal
-        .open(
-            &format!("payers/{}/card", payer.id),
-            payer.card_sealed.as_ref()?,
-        )
+        .open(&format!("payers/{payer_id}/card"), sealed)
         .ok()?;
     let mut card: Card = serde_json::from_str(opened.expose_secret()).ok()?;
     card.brand = brand(&card.brand);

@@ -1,6 +1,7 @@
 //! The dashboard: what a member has, what it costs, and why.
 
 mod dashboard;
+mod doings;
 mod invoices;
 mod passes;
 mod portal;
@@ -8,10 +9,12 @@ mod rows;
 mod stations;
 mod words;
 
-pub(crate) use invoices::brand as card_brand;
+pub use portal::{Refused, open_portal};
+
+pub(crate) use invoices::{brand as card_brand, opened_card as card};
 
 use crate::state::AppState;
-use app::billing::{BillingError, BillingPort, Dashboard};
+use app::billing::{BillingError, BillingPort, Dashboard, PortalPage};
 use async_trait::async_trait;
 
 /// The server's side of [`BillingPort`].
@@ -28,7 +31,11 @@ impl BillingPort for Billing {
             })
     }
 
-    async fn portal(&self, user_id: &str) -> Result<String, BillingError> {
-        portal::portal(&self.0, user_id).await
+    async fn portal(&self, user_id: &str, page: PortalPage) -> Result<String, BillingError> {
+        portal::portal(&self.0, user_id, page).await
+    }
+
+    async fn returned_from_portal(&self, user_id: &str) -> Result<(), BillingError> {
+        portal::returned(&self.0, user_id).await
     }
 }

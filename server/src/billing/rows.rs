@@ -3,7 +3,9 @@
 use super::passes::PassRow;
 use crate::db::DbError;
 use app::access::Status;
+use app::changes::PlanPrice;
 use sqlx::{AnyConnection, FromRow};
+use std::collections::HashMap;
 
 #[derive(FromRow)]
 pub struct PayerRow {
@@ -31,6 +33,11 @@ pub struct SubscriptionRow {
     /// What became of the payment for the current period: `kept`, `disputed`, `refunded`.
     pub payment: String,
     pub invoice_problem: Option<String>,
+    pub next_price_id: Option<String>,
+    pub next_at: Option<i64>,
+    pub pending_price_id: Option<String>,
+    pub pending_until: Option<i64>,
+    pub resumes_at: Option<i64>,
     pub read_at: i64,
 }
 
@@ -70,6 +77,15 @@ pub struct GrantRow {
 }
 
 #[derive(FromRow)]
+pub struct ChangeRow {
+    pub kind: String,
+    pub price_id: Option<String>,
+    pub state: String,
+    pub reason: Option<String>,
+    pub settled_at: Option<i64>,
+}
+
+#[derive(FromRow)]
 pub struct UserRow {
     pub in_guild: Option<i64>,
     pub has_token: i64,
@@ -86,6 +102,10 @@ pub struct Rows {
     pub passes: Vec<PassRow>,
     pub entitlements: Vec<EntitlementRow>,
     pub grants: Vec<GrantRow>,
+    /// The newest change that was asked for.
+    pub change: Option<ChangeRow>,
+    /// Prices of changes, by their ids.
+    pub prices: HashMap<String, PlanPrice>,
 }
 
 pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbError> {
@@ -112,6 +132,8 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
              subscriptions.unit_amount, subscriptions.currency, subscriptions.period, \
              subscriptions.period_end, subscriptions.cancel_at, subscriptions.cancel_at_period_end, \
              subscriptions.ended_at, subscriptions.trial_end, subscriptions.collection_paused, \
+             subscriptions.next_price_id, subscriptions.next_at, subscriptions.pending_price_id, \
+             subscriptions.pending_until, subscriptions.resumes_at, \
              subscriptions.payment, subscriptions.invoice_problem, subscriptions.read_at \
              FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
              WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
@@ -152,7 +174,14 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     .bind(user_id)
     .fetch_all(&mut *conn)
     .await?;
+    let change = match &payer {
+        Some(payer) => newest_change(conn, &payer.id).await?,
+        None => None,
+    };
+    let prices = prices(conn, &subscriptions, change.as_ref()).await?;
     Ok(Rows {
+        change,
+        prices,
         user,
         returned: returned > 0,
         has_customer: customers > 0,
@@ -162,6 +191,42 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
         entitlements,
         grants: grants(conn, user_id).await?,
     })
+}
+
+async fn newest_change(
+    conn: &mut AnyConnection,
+    payer_id: &str,
+) -> Result<Option<ChangeRow>, DbError> {
+    Ok(sqlx::query_as(
+        "SELECT kind, price_id, state, reason, settled_at FROM changes \
+         WHERE payer_id = $1 ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(payer_id)
+    .fetch_optional(conn)
+    .await?)
+}
+
+/// What scheduled, pending and past changes lead to.
+async fn prices(
+    conn: &mut AnyConnection,
+    subscriptions: &[SubscriptionRow],
+    change: Option<&ChangeRow>,
+) -> Result<HashMap<String, PlanPrice>, DbError> {
+    let mut ids: Vec<&String> = Vec::new();
+    for row in subscriptions {
+        ids.extend(row.next_price_id.as_ref());
+        ids.extend(row.pending_price_id.as_ref());
+    }
+    ids.extend(change.and_then(|change| change.price_id.as_ref()));
+    let mut found = HashMap::new();
+    for id in ids {
+        if !found.contains_key(id)
+            && let Some(price) = crate::changes::price(conn, id).await?
+        {
+            found.insert(id.clone(), price);
+        }
+    }
+    Ok(found)
 }
 
 /// Each role with a grant, and each role that a plan gives now and nobody has asked for yet.

@@ -1,7 +1,7 @@
 //! Paying: one customer per payer, one open checkout, never a second subscription.
 
 mod customer;
-mod lease;
+pub(crate) mod lease;
 mod progress;
 mod returned;
 mod start;

@@ -76,6 +76,8 @@ pub struct Config {
     pub mail: Option<MailSettings>,
     pub operator_discord_ids: Vec<String>,
     pub policy: Policy,
+    /// Months of a pause that whoever is about to leave is offered; none: no pause is offered.
+    pub pause_offer_months: Vec<u32>,
     pub trusted_proxies: Networks,
     pub metrics: MetricsAccess,
     pub json_logs: bool,
@@ -125,6 +127,7 @@ impl Config {
             mail: mail::mail(&get, stripe.live)?,
             operator_discord_ids: list(get("OPERATOR_DISCORD_IDS")),
             policy: policy(&get)?,
+            pause_offer_months: pause_offers(&get)?,
             trusted_proxies: proxies::parse(&list(get("TRUSTED_PROXIES")))?,
             metrics: metrics(&get)?,
             json_logs: match get("LOG_FORMAT").as_deref() {
@@ -346,6 +349,25 @@ fn policy(get: &Get) -> Result<Policy, ConfigError> {
         refund_denies: one_of("ON_REFUND", "deny", "flag", false)?,
         pause_keeps: one_of("PAUSE_ACCESS", "keep", "end", false)?,
     })
+}
+
+/// A pause is at most a year: Stripe's dates reach further, a plan to come back hardly.
+const LONGEST_PAUSE_MONTHS: u32 = 12;
+
+fn pause_offers(get: &Get) -> Result<Vec<u32>, ConfigError> {
+    let mut months = list(get("PAUSE_OFFER_MONTHS"))
+        .iter()
+        .map(|text| match text.parse() {
+            Ok(months) if (1..=LONGEST_PAUSE_MONTHS).contains(&months) => Ok(months),
+            _ => Err(invalid(
+                "PAUSE_OFFER_MONTHS",
+                "whole months from 1 to 12, comma separated, such as 1,2,3",
+            )),
+        })
+        .collect::<Result<Vec<u32>, _>>()?;
+    months.sort_unstable();
+    months.dedup();
+    Ok(months)
 }
 
 /// Stripe's hosted pages can stand on a domain of one's own; forms have to be allowed to lead

@@ -96,3 +96,18 @@ fn secrets_do_not_show_in_debug() {
             && !shown.contains("AAAA")
     );
 }
+
+#[test]
+fn pauses_are_offered_where_months_are_named() {
+    let with = |months: &'static str| {
+        let mut vars = complete();
+        vars.insert("PAUSE_OFFER_MONTHS", months);
+        read(&vars).map(|config| config.pause_offer_months)
+    };
+    assert_eq!(read(&complete()).unwrap().pause_offer_months, [0; 0]);
+    assert_eq!(with("3, 1,2,1").unwrap(), [1, 2, 3]);
+    for wrong in ["0", "13", "a month", "1;2", "-1"] {
+        let told = with(wrong).unwrap_err().to_string();
+        assert!(told.contains("PAUSE_OFFER_MONTHS"), "{told}");
+    }
+}

@@ -18,6 +18,10 @@ pub enum LimitKind {
     CheckoutUser,
     /// The same, by address.
     CheckoutAddress,
+    /// Previews of a change, and looks at Stripe on return from its portal, by user id.
+    PreviewUser,
+    /// Changes of a membership, by user id.
+    ChangeUser,
 }
 
 const WINDOW_MS: i64 = 60_000;
@@ -30,8 +34,8 @@ impl LimitKind {
     /// How many in a minute.
     fn allowance(self) -> i64 {
         match self {
-            Self::LoginAddress => 20,
-            Self::CheckoutUser => 6,
+            Self::LoginAddress | Self::PreviewUser => 20,
+            Self::CheckoutUser | Self::ChangeUser => 6,
             Self::CallbackAddress | Self::CheckoutAddress => 30,
         }
     }
@@ -112,6 +116,8 @@ mod tests {
             (LimitKind::CallbackAddress, 30),
             (LimitKind::CheckoutUser, 6),
             (LimitKind::CheckoutAddress, 30),
+            (LimitKind::PreviewUser, 20),
+            (LimitKind::ChangeUser, 6),
         ] {
             let limits = Limits::new();
             for n in 0..allowance {

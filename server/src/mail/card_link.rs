@@ -3,7 +3,7 @@
 
 use crate::billing::Billing;
 use crate::state::AppState;
-use app::billing::BillingPort;
+use app::billing::{BillingPort, PortalPage};
 use app::login::Viewer;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -21,7 +21,10 @@ pub fn pages() -> Router<AppState> {
 async fn card(State(state): State<AppState>, viewer: Option<Extension<Viewer>>) -> Response {
     let to = match viewer {
         None => "/login?next=%2Fbilling%2Fcard".to_owned(),
-        Some(Extension(viewer)) => match Billing(state).portal(&viewer.user_id).await {
+        Some(Extension(viewer)) => match Billing(state)
+            .portal(&viewer.user_id, PortalPage::Card)
+            .await
+        {
             Ok(url) => url,
             Err(error) => format!("/billing?problem={}", error.slug()),
         },

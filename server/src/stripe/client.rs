@@ -1,7 +1,7 @@
 //! The real Stripe: typed request builders, sent over our own transport.
 
 use super::objects::{
-    Account, CheckoutSession, Customer, Invoice, Page, PortalSession, Price, Product, Subscription,
+    Account, CheckoutSession, Customer, Invoice, Page, Price, Product, Subscription,
 };
 use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
 use crate::clock::Clock;
@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::sync::Arc;
-use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
 use stripe_checkout::checkout_session::{
@@ -208,14 +207,5 @@ impl StripeApi for StripeClient {
         let key = format!("expire-{session_id}");
         let _: serde_json::Value = self.transport.send(&request, Some(&key)).await?;
         Ok(())
-    }
-
-    async fn portal(&self, customer_id: &str, return_url: &str) -> Result<String, StripeError> {
-        let request = CreateBillingPortalSession::new()
-            .customer(customer_id)
-            .return_url(return_url)
-            .build();
-        let session: PortalSession = self.transport.send(&request, None).await?;
-        Ok(session.url)
     }
 }

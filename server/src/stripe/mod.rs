@@ -7,12 +7,15 @@ mod client;
 pub mod error;
 pub mod events;
 pub mod objects;
+pub mod portal;
 mod transport;
 
+pub use changes::{ChangesApi, NewPrice, NextPrice, PlannedEnd};
 pub use charges::ChargesApi;
 pub use client::StripeClient;
 pub use error::{FailureClass, StripeError};
 pub use events::EventsApi;
+pub use portal::{PortalApi, PortalFlow, PortalVisit};
 pub use transport::{StripeConfig, Transport};
 
 use async_trait::async_trait;
@@ -47,7 +50,7 @@ pub struct NewCheckout {
 
 /// Stripe, as far as Rollcall asks it. Every creating call takes a durable idempotency key.
 #[async_trait]
-pub trait StripeApi: ChargesApi + EventsApi + Send + Sync {
+pub trait StripeApi: ChangesApi + ChargesApi + EventsApi + PortalApi + Send + Sync {
     async fn account(&self) -> Result<Account, StripeError>;
     /// `None`: Stripe does not know the id. A deleted customer is `Some` with `deleted`.
     async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError>;
@@ -77,6 +80,4 @@ pub trait StripeApi: ChargesApi + EventsApi + Send + Sync {
     /// Ends an open session. One that is complete or expired already is an error of class
     /// [`FailureClass::NeedsPerson`] whose truth a read tells.
     async fn expire_checkout(&self, session_id: &str) -> Result<(), StripeError>;
-    /// The address of a new portal session that comes back to `return_url`.
-    async fn portal(&self, customer_id: &str, return_url: &str) -> Result<String, StripeError>;
 }

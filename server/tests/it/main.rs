@@ -5,6 +5,7 @@
 
 mod admin;
 mod billing;
+mod changes;
 mod checkout;
 mod discord;
 mod guards;

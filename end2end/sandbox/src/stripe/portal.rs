@@ -258,7 +258,7 @@ impl Stripe {
                 "You can't create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
             ))?
         };
-        let flow = self.read_flow(p, &customer)?;
+        let flow = self.read_flow(p, &customer, &configuration)?;
         let row = PortalSession {
             id: self.ids.long("bps_"),
             created: self.stamp(),
@@ -276,7 +276,7 @@ impl Stripe {
         Ok(Some(body))
     }
 
-    fn read_flow(&self, p: &Params<'_>, customer: &str) -> Outcome {
+    fn read_flow(&self, p: &Params<'_>, customer: &str, configuration: &str) -> Outcome {
         let Some(flow) = p.hash("flow_data")? else {
             return Ok(Value::Null);
         };
@@ -294,6 +294,23 @@ impl Stripe {
         let kind = flow
             .choice("type", &kinds)?
             .ok_or_else(|| Refusal::missing("flow_data[type]"))?;
+        let configuration = self.portal_configurations.get(configuration);
+        let offered = configuration.is_some_and(|row| match kind {
+            "payment_method_update" => row.card_update,
+            "subscription_cancel" => row.cancel.is_some(),
+            _ => row.update.is_some(),
+        });
+        if !offered {
+            return Err(Refusal::param(
+                "flow_data[type]",
+                format!(
+                    "The `{kind}` flow cannot be used: the portal configuration disables the feature."
+                ),
+            ));
+        }
+        if matches!(kind, "subscription_cancel" | "subscription_update") && !flow.has(kind) {
+            return Err(Refusal::missing(flow.name(kind)));
+        }
         let mut body = json!({
             "after_completion": { "hosted_confirmation": null, "redirect": null, "type": "portal_homepage" },
             "subscription_cancel": null,
@@ -323,6 +340,17 @@ impl Stripe {
                         "subscription",
                         id,
                         &inner.name("subscription"),
+                    ));
+                }
+                if name == "subscription_cancel"
+                    && self
+                        .subscriptions
+                        .get(id)
+                        .is_some_and(|row| row.cancel_at.is_some() || row.status.ended())
+                {
+                    return Err(Refusal::param(
+                        inner.name("subscription"),
+                        "The subscription is already set to be canceled.",
                     ));
                 }
                 body[name] = json!({ "subscription": id });

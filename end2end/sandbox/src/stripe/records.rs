@@ -607,6 +607,8 @@ pub(super) struct Phase {
     pub items: Vec<(String, i64)>,
     pub proration: &'static str,
     pub metadata: Metadata,
+    /// Ids of the subscription's discounts that hold in this phase; the others end with it.
+    pub discounts: Vec<String>,
 }
 
 #[derive(Clone, Debug)]

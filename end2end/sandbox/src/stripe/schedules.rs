@@ -105,6 +105,7 @@ impl Stripe {
                 .collect(),
             proration: "create_prorations",
             metadata: Metadata::new(),
+            discounts: row.discounts.iter().map(|one| one.id.clone()).collect(),
         };
         let (customer, subscription) = (row.customer.clone(), row.id.clone());
         let schedule = Schedule {
@@ -148,8 +149,18 @@ impl Stripe {
         for phase in &draft.phases {
             self.set_timer(phase.end, Timer::PhaseEnds(id.to_owned()));
         }
+        let now = self.stamp();
+        let running = draft
+            .phases
+            .iter()
+            .find(|phase| (phase.start..phase.end).contains(&now))
+            .cloned();
+        let subscription = draft.subscription.clone();
         if let Some(row) = self.schedules.get_mut(id) {
             *row = draft;
+        }
+        if let Some(phase) = running {
+            self.keep_phase_discounts(&subscription, &phase);
         }
         let body = self.schedule(id).map(|row| self.render_schedule(row))?;
         self.emit("subscription_schedule.updated", &body);
@@ -171,6 +182,7 @@ impl Stripe {
                 "proration_behavior",
                 "metadata",
                 "billing_cycle_anchor",
+                "discounts",
             ])?;
             let start = phases.last().map_or(first, |phase| phase.end);
             if hash.filled("start_date")?.is_some_and(|at| at != "now")
@@ -229,12 +241,45 @@ impl Stripe {
                 items,
                 proration,
                 metadata: hash.metadata()?,
+                discounts: self.read_phase_discounts(draft, &hash)?,
             });
         }
         if phases.is_empty() {
             return Err(Refusal::missing("phases"));
         }
         Ok(phases)
+    }
+
+    /// A phase has the discounts it names, and no others: what an update leaves out is lost.
+    fn read_phase_discounts(&self, draft: &Schedule, hash: &Params<'_>) -> Outcome<Vec<String>> {
+        let mut discounts = Vec::new();
+        for one in hash.hashes("discounts")? {
+            one.only(&["discount"])?;
+            let id = one.need("discount")?;
+            let known = self
+                .subscriptions
+                .get(&draft.subscription)
+                .is_some_and(|row| row.discounts.iter().any(|known| known.id == id));
+            if !known {
+                return Err(Refusal::no_such("discount", id, &one.name("discount")));
+            }
+            discounts.push(id.to_owned());
+        }
+        Ok(discounts)
+    }
+
+    /// The discounts of the phase that runs are the subscription's.
+    fn keep_phase_discounts(&mut self, subscription: &str, phase: &Phase) {
+        let loses = self.subscriptions.get(subscription).is_some_and(|row| {
+            let mut known = row.discounts.iter();
+            known.any(|one| !phase.discounts.contains(&one.id))
+        });
+        if loses {
+            self.change_subscription(subscription, |row| {
+                row.discounts
+                    .retain(|one| phase.discounts.contains(&one.id));
+            });
+        }
     }
 
     /// At the turn of a period the phase that begins then puts its items in place before the renewal is billed.
@@ -270,6 +315,7 @@ impl Stripe {
             self.end_schedule(id, "completed");
             return;
         };
+        self.keep_phase_discounts(&row.subscription, next);
         let Some(subscription) = self.subscriptions.get(&row.subscription).cloned() else {
             return;
         };
@@ -422,7 +468,9 @@ impl Stripe {
             "default_payment_method": null,
             "default_tax_rates": [],
             "description": null,
-            "discounts": [],
+            "discounts": phase.discounts.iter().map(|id| json!({
+                "coupon": null, "discount": id, "promotion_code": null,
+            })).collect::<Vec<_>>(),
             "end_date": phase.end,
             "invoice_settings": null,
             "items": items,

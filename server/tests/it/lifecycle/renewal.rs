@@ -87,7 +87,7 @@ async fn a_missed_renewal_has_its_grace_and_paying_ends_it(world: &World) {
         "{}",
         late.heading
     );
-    assert!(ada.page("/billing").await.contains("Pay at Stripe"));
+    assert!(ada.page("/billing").await.contains("Update your card"));
     // A second failure does not restart it.
     days(world, 4).await;
     assert_eq!(seen(world, &mut ada, "Patron").await.until, late.until);

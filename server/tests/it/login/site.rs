@@ -192,6 +192,7 @@ pub fn environment(sandbox: &Sandbox, base: &str) -> HashMap<String, String> {
         ("DISCORD_API_BASE", &format!("{at}/api/v10")),
         ("DISCORD_AUTHORIZE_URL", &format!("{at}/oauth2/authorize")),
         ("OPERATOR_DISCORD_IDS", GRACE),
+        ("PAUSE_OFFER_MONTHS", "1,2,3"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -276,12 +277,26 @@ impl Browser {
 
     /// A form of ours, posted as a browser without JavaScript does.
     pub async fn post_form(&mut self, path: &str, form: &[(&str, &str)]) -> Response {
+        self.post_accepting(path, form, "text/html").await
+    }
+
+    /// As our own script does, which reads typed answers.
+    pub async fn post_form_as_script(&mut self, path: &str, form: &[(&str, &str)]) -> Response {
+        self.post_accepting(path, form, "application/json").await
+    }
+
+    async fn post_accepting(
+        &mut self,
+        path: &str,
+        form: &[(&str, &str)],
+        accept: &str,
+    ) -> Response {
         let body = serde_urlencoded::to_string(form).unwrap();
         let mut request = self
             .http
             .post(format!("{}{path}", self.base))
             .header("origin", &self.public_url)
-            .header("accept", "text/html")
+            .header("accept", accept)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
         if let Some(cookies) = self.cookie_header() {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::{
     super::{
         Stripe,
@@ -37,8 +39,54 @@ impl Stripe {
                 "saving your card",
                 &format!("/portal/{id}/authenticate"),
             ),
-            ([], _) => self.portal_overview(&session, &configuration),
+            ([], _) => self
+                .portal_flow(&session)
+                .unwrap_or_else(|| self.portal_overview(&session, &configuration)),
             _ => self.portal_home(id),
+        }
+    }
+
+    /// The one page a session with `flow_data` shows until its flow is done.
+    fn portal_flow(&self, session: &PortalSession) -> Option<ApiResponse> {
+        let back = session.return_url.as_ref().map_or_else(String::new, |url| {
+            format!(
+                "<p><a id=\"return\" href=\"{}\">&larr; Return</a></p>",
+                escape(url)
+            )
+        });
+        let problem = notice(session.notice.as_deref());
+        let body = match session.flow["type"].as_str()? {
+            "payment_method_update" => format!(
+                "{back}<h1>Update your payment method</h1>{problem}<form method=\"post\" action=\"/portal/{}/card\">{CARD_FIELDS}<button id=\"save-card\">Save card</button></form>",
+                session.id
+            ),
+            "subscription_cancel" => {
+                let id = session.flow["subscription_cancel"]["subscription"].as_str()?;
+                let row = self.subscriptions.get(id)?;
+                format!(
+                    "{back}<h1>Cancel your subscription</h1>{problem}<p>It stays until {}.</p><form method=\"post\" action=\"/portal/{}/cancel/{id}\"><button id=\"confirm-cancel\">Cancel subscription</button></form>",
+                    day_text(row.period().1),
+                    session.id
+                )
+            }
+            _ => return None,
+        };
+        Some(document(
+            200,
+            "Billing",
+            &self.settings.business_name,
+            &body,
+        ))
+    }
+
+    /// A flow that is done leads where the session says, and the session is an ordinary one then.
+    fn portal_done(&mut self, session: &PortalSession) -> ApiResponse {
+        if let Some(row) = self.portal_sessions.get_mut(&session.id) {
+            row.flow = Value::Null;
+        }
+        match session.flow["after_completion"]["redirect"]["return_url"].as_str() {
+            Some(url) => ApiResponse::see_other(url),
+            None => self.portal_home(&session.id),
         }
     }
 
@@ -273,9 +321,13 @@ impl Stripe {
             },
             _ => return self.lost_page(),
         };
+        let done = outcome.is_ok();
         if let Some(row) = self.portal_sessions.get_mut(id) {
             row.notice = outcome.err();
             row.authenticating = None;
+        }
+        if done && !session.flow.is_null() {
+            return self.portal_done(&session);
         }
         self.portal_home(id)
     }

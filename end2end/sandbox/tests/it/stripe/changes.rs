@@ -328,3 +328,41 @@ fn schedules_change_the_plan_at_the_turn_of_the_period() {
         true
     );
 }
+
+#[test]
+fn a_phase_has_the_discounts_it_names_and_loses_the_others() {
+    for (named, expected) in [(true, 1), (false, 0)] {
+        let (mut play, _, _, id, _) = half_way(2);
+        let coupon = play.post("/v1/coupons", "percent_off=50&duration=forever");
+        let form = format!("discounts[0][coupon]={}", text(&coupon, "/id"));
+        play.post(&format!("/v1/subscriptions/{id}"), &form);
+        let form = format!("from_subscription={id}");
+        let schedule = play.post("/v1/subscription_schedules", &form);
+        let path = format!("/v1/subscription_schedules/{}", text(&schedule, "/id"));
+        let phase = &schedule["phases"][0];
+        let discount = text(phase, "/discounts/0/discount");
+        let price = text(phase, "/items/0/price");
+        let keeps = |nth: u8| {
+            if named {
+                format!("&phases[{nth}][discounts][0][discount]={discount}")
+            } else {
+                String::new()
+            }
+        };
+        let form = format!(
+            "phases[0][start_date]={}&phases[0][end_date]={}&phases[0][items][0][price]={price}&phases[1][items][0][price]={price}{}{}",
+            number(phase, "/start_date"),
+            number(phase, "/end_date"),
+            keeps(0),
+            keeps(1)
+        );
+        play.post(&path, &form);
+        let kept = play.subscription(&id)["discounts"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(kept, expected, "named: {named}");
+        let unknown = format!("{form}&phases[1][discounts][1][discount]=di_unknown");
+        play.refused("POST", &path, &unknown);
+    }
+}

@@ -170,3 +170,50 @@ fn strangers_see_nothing() {
         assert_eq!(play.page("GET", path, "").0, 404);
     }
 }
+
+#[test]
+fn a_flow_shows_its_one_page_and_leads_back_when_it_is_done() {
+    let Portal {
+        mut play,
+        customer,
+        subscription,
+        ..
+    } = portal(PLAIN, "pm_card_visa");
+    let back = "flow_data[after_completion][type]=redirect&flow_data[after_completion][redirect][return_url]=https://app.test/billing?from=portal";
+    let flow = |kind: &str, more: &str| {
+        format!(
+            "customer={customer}&return_url=https://app.test/billing&flow_data[type]={kind}&{back}{more}"
+        )
+    };
+    let sessions = "/v1/billing_portal/sessions";
+    let card_flow = text(
+        &play.post(sessions, &flow("payment_method_update", "")),
+        "/url",
+    );
+    let (_, _, html) = play.page("GET", &card_flow, "");
+    assert!(html.contains("id=\"save-card\"") && !html.contains("id=\"cancel-subscription\""));
+    let (_, to, _) = play.page(
+        "POST",
+        &format!("{card_flow}/card"),
+        &card("4000000000000002"),
+    );
+    assert_eq!(to, card_flow, "a refused card leads nowhere");
+    let (_, to, _) = play.page("POST", &format!("{card_flow}/card"), GOOD_CARD);
+    assert_eq!(to, "https://app.test/billing?from=portal");
+
+    play.refused("POST", sessions, &flow("subscription_cancel", ""));
+    let named = format!("&flow_data[subscription_cancel][subscription]={subscription}");
+    let cancel_flow = text(
+        &play.post(sessions, &flow("subscription_cancel", &named)),
+        "/url",
+    );
+    let (_, _, html) = play.page("GET", &cancel_flow, "");
+    assert!(html.contains("id=\"confirm-cancel\"") && !html.contains("id=\"save-card\""));
+    let (_, to, _) = play.page("POST", &format!("{cancel_flow}/cancel/{subscription}"), "");
+    assert_eq!(to, "https://app.test/billing?from=portal");
+    assert!(play.subscription(&subscription)["cancel_at"].is_number());
+    // It is ending already, and changing plans is off here.
+    play.refused("POST", sessions, &flow("subscription_cancel", &named));
+    let update = format!("&flow_data[subscription_update][subscription]={subscription}");
+    play.refused("POST", sessions, &flow("subscription_update", &update));
+}
