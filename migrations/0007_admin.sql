@@ -10,6 +10,9 @@ CREATE INDEX inbox_outcome ON inbox (outcome, received_at, id);
 -- What backs off; few rows among many timers.
 CREATE INDEX dirty_failing ON dirty (due_at) WHERE attempts > 0 AND parked = 0;
 
+-- What a person waits for, found among any number of timers and events.
+CREATE INDEX dirty_urgent ON dirty (due_at) WHERE class = 0;
+
 CREATE INDEX audit_actor ON audit (actor, at);
 CREATE INDEX users_name ON users (LOWER(name));
 

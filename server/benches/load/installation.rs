@@ -182,6 +182,21 @@ impl Installation {
             .advance_ms(i64::try_from(by.as_millis()).unwrap_or(0));
     }
 
+    /// Lets the time of the pretend world go on with the machine's, until aborted.
+    pub fn goes_on(&self) -> JoinHandle<()> {
+        const STEP: Duration = Duration::from_millis(100);
+        let world = self.sandbox.world.clone();
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(STEP);
+            loop {
+                tick.tick().await;
+                let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
+                let to_ms = world.clock.now_ms() + i64::try_from(STEP.as_millis()).unwrap_or(0);
+                world.advance_to(to_ms);
+            }
+        })
+    }
+
     /// Stripe takes that long to answer from now on.
     pub fn stripe_takes(&self, ms: u64) {
         self.counts.stripe_ms.store(ms, Ordering::Relaxed);

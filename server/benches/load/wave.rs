@@ -96,8 +96,10 @@ pub async fn run(house: &mut Installation, table: &mut Table) -> Outcome<()> {
     house.stripe_takes(house.size.stripe_ms);
     let from = Instant::now();
     let working = tokio::spawn(sync::run(house.paced.clone()));
+    // Policy time goes on, so that the wave is older than whoever comes in the midst of it.
+    let ageing = house.goes_on();
     // The wave is under way.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
     let returned = by_return.becomes_member(house, Arrival::Return).await?;
     let hooked = by_webhook.becomes_member(house, Arrival::Webhook).await?;
     let still = server::db::dirty::backlog(&house.paced.db, house.paced.clock.policy_ms()).await?;
@@ -109,6 +111,7 @@ pub async fn run(house: &mut Installation, table: &mut Table) -> Outcome<()> {
     house.until_quiet().await?;
     let took = from.elapsed().as_secs_f64();
     working.abort();
+    ageing.abort();
     house.stripe_takes(0);
     let customers = house.customers();
     let (reads, most) = house.counts.reads_of(&customers);

@@ -1,7 +1,7 @@
 //! Taking a payer's lease for a person who waits.
 
 use super::Failure;
-use crate::db::dirty::{self, Lease, SubjectKind};
+use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::state::AppState;
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
         if let Some(lease) =
             dirty::claim_one(&state.db, &*state.clock, SubjectKind::Payer, payer_id).await?
         {
-            return Ok(lease);
+            // What follows from what is read is waited for too: the role, above all.
+            let class = Class::Urgent;
+            return Ok(Lease { class, ..lease });
         }
         if state.clock.instant() >= until {
             return Err(Failure::Busy);

@@ -192,6 +192,30 @@ pub async fn mark(
 
 /// Claims up to `limit` due subjects, most urgent first.
 pub async fn claim(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>, DbError> {
+    claim_where(db, clock, limit, "").await
+}
+
+/// Claims up to `limit` subjects that somebody waits for, however old the other work is.
+pub async fn claim_urgent(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>, DbError> {
+    // Mostly there is none, and then nobody's transaction is in the way.
+    let any: Option<i64> = sqlx::query_scalar(
+        "SELECT due_at FROM dirty WHERE class = 0 AND parked = 0 AND due_at <= $1 LIMIT 1",
+    )
+    .bind(clock.policy_ms())
+    .fetch_optional(db.reader())
+    .await?;
+    if any.is_none() {
+        return Ok(Vec::new());
+    }
+    claim_where(db, clock, limit, " AND class = 0").await
+}
+
+async fn claim_where(
+    db: &Db,
+    clock: &dyn Clock,
+    limit: i64,
+    only: &'static str,
+) -> Result<Vec<Lease>, DbError> {
     let skip_locked = match db.kind() {
         Kind::Sqlite => "",
         Kind::Postgres => " FOR UPDATE SKIP LOCKED",
@@ -199,7 +223,7 @@ pub async fn claim(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>,
     let sql = format!(
         "UPDATE dirty SET lease_until = $1, fence = fence + 1 WHERE (kind, id) IN \
          (SELECT kind, id FROM dirty WHERE parked = 0 AND rank_at <= $2 AND due_at <= $3 \
-         AND lease_until <= $4 ORDER BY rank_at LIMIT $5{skip_locked}) \
+         AND lease_until <= $4{only} ORDER BY rank_at LIMIT $5{skip_locked}) \
          RETURNING kind, id, generation, fence, class, attempts, cause, trace"
     );
     let now = clock.policy_ms();

@@ -22,6 +22,9 @@ use tracing::Instrument;
 
 /// Subjects worked on at once; the budget of requests is the transport's.
 const AT_ONCE: usize = 8;
+/// Besides these, kept for what a person waits for: a wave of renewals is older than whoever pays
+/// in the midst of it, and age would let it go first.
+const FOR_PEOPLE: usize = 2;
 /// How often timers are looked at when nothing is marked.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -43,12 +46,19 @@ pub async fn drain(state: &AppState) -> Result<usize, DbError> {
     let mut done = 0;
     let mut running = FuturesUnordered::new();
     loop {
-        let room = i64::try_from(AT_ONCE - running.len()).unwrap_or(0);
-        if room > 0 {
-            for lease in dirty::claim(&state.db, &*state.clock, room).await? {
-                let state = state.clone();
-                running.push(tokio::spawn(async move { work_on(&state, lease).await }));
-            }
+        let room = |most: usize| i64::try_from(most.saturating_sub(running.len())).unwrap_or(0);
+        let (any, all) = (room(AT_ONCE), room(AT_ONCE + FOR_PEOPLE));
+        let mut leases = Vec::new();
+        if all > 0 {
+            let people = i64::try_from(FOR_PEOPLE).unwrap_or(0).min(all);
+            leases = dirty::claim_urgent(&state.db, &*state.clock, people).await?;
+        }
+        if any > 0 {
+            leases.extend(dirty::claim(&state.db, &*state.clock, any).await?);
+        }
+        for lease in leases {
+            let state = state.clone();
+            running.push(tokio::spawn(async move { work_on(&state, lease).await }));
         }
         match running.next().await {
             None => return Ok(done),

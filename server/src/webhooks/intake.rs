@@ -66,7 +66,13 @@ pub(super) async fn store(
         return Ok(Outcome::AlreadyStored);
     }
     if outcome == Outcome::Marked {
-        mark_subject(conn, envelope, Class::Event, state.clock.policy_ms()).await?;
+        // Only a person at the checkout makes these, and is likely to wait.
+        let class = if envelope.r#type.starts_with("checkout.session.") {
+            Class::Urgent
+        } else {
+            Class::Event
+        };
+        mark_subject(conn, envelope, class, state.clock.policy_ms()).await?;
     }
     Ok(outcome)
 }

@@ -295,3 +295,34 @@ async fn what_is_over_wakes_nobody(world: &World) {
 }
 
 on_both!(what_is_over_wakes_nobody);
+
+async fn what_a_person_waits_for_goes_before_an_older_wave(world: &World) {
+    let now = world.state.clock.policy_ms();
+    let mut tx = world.state.db.begin().await.unwrap();
+    let mark = async |conn: &mut sqlx::AnyConnection, id: &str, due: i64, class| {
+        let kind = dirty::SubjectKind::Customer;
+        dirty::mark(conn, kind, id, due, class, "test")
+            .await
+            .unwrap();
+    };
+    for number in 0..20 {
+        let id = format!("cus_old_{number}");
+        mark(&mut tx, &id, now - 50_000, dirty::Class::Event).await;
+    }
+    mark(&mut tx, "cus_person", now, dirty::Class::Urgent).await;
+    tx.commit().await.unwrap();
+    let urgent = dirty::claim_urgent(&world.state.db, &*world.state.clock, 2)
+        .await
+        .unwrap();
+    let ids: Vec<&str> = urgent.iter().map(|lease| lease.id.as_str()).collect();
+    assert_eq!(ids, ["cus_person"], "age does not let the wave go first");
+    for lease in &urgent {
+        dirty::release(&world.state.db, lease).await.unwrap();
+    }
+    world.work().await;
+    let none = dirty::claim_urgent(&world.state.db, &*world.state.clock, 2)
+        .await
+        .unwrap();
+    assert!(none.is_empty());
+}
+on_both!(what_a_person_waits_for_goes_before_an_older_wave);
