@@ -5,6 +5,7 @@ mod support;
 
 mod ending;
 mod first_payment;
+mod identity;
 mod money_back;
 mod paused;
 mod renewal;

@@ -155,3 +155,52 @@ async fn a_sync_of_a_payer_with_a_refund_costs_one_read(world: &World) {
     assert_eq!(world.sandbox.with(|w| w.calls.total()), before + 1);
 }
 on_both!(a_sync_of_a_payer_with_a_refund_costs_one_read);
+
+async fn a_policy_that_only_flags_disputes_keeps_access(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    let dispute = world
+        .sandbox
+        .with(|w| w.stripe.open_dispute(&charge, "fraudulent").unwrap());
+    world.settle().await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("granted", "paid"));
+    assert!(now.roles);
+    assert_eq!(incidents(world).await, ["dispute"]);
+    world
+        .sandbox
+        .with(|w| w.stripe.close_dispute(&dispute, true).unwrap());
+    world.settle().await;
+}
+on_both!(
+    a_policy_that_only_flags_disputes_keeps_access,
+    "ON_DISPUTE" = "flag"
+);
+
+async fn a_policy_that_denies_refunds_denies_the_whole_one_alone(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let charge = charge(world, &ada).await;
+    world
+        .sandbox
+        .with(|w| w.stripe.refund_charge(&charge, Some(100)).unwrap());
+    world.settle().await;
+    assert!(seen(world, &mut ada, "Patron").await.roles);
+    world
+        .sandbox
+        .with(|w| w.stripe.refund_charge(&charge, None).unwrap());
+    world.settle().await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("denied", "refunded"));
+    assert!(!now.roles);
+    // The next period is paid anew.
+    days(world, 32).await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("granted", "paid"));
+    assert!(now.roles && incidents(world).await.is_empty());
+}
+on_both!(
+    a_policy_that_denies_refunds_denies_the_whole_one_alone,
+    "ON_REFUND" = "deny"
+);

@@ -135,3 +135,29 @@ async fn a_status_nobody_knows_changes_nothing_and_is_told(world: &World) {
     assert!(now.roles && incidents(world).await.is_empty());
 }
 on_both!(a_status_nobody_knows_changes_nothing_and_is_told);
+
+/// A revoked key parks nobody whose access ends by time: that is withdrawn a day late, not never.
+async fn a_revoked_key_does_not_keep_access_for_good(world: &World) {
+    let mut ada = in_grace(world).await;
+    world.sandbox.with(|w| {
+        let fault = Fault::Answer {
+            status: 401,
+            effect: false,
+        };
+        w.faults.add(FaultRule::always(Target::Stripe, fault));
+    });
+    let end = seen(world, &mut ada, "Patron").await.until.unwrap();
+    super::support::until(world, end + super::support::MINUTE_MS).await;
+    assert!(seen(world, &mut ada, "Patron").await.roles);
+    assert!(incidents(world).await.contains(&"stripe_unreadable".into()));
+    days(world, 1).await;
+    let now = seen(world, &mut ada, "Patron").await;
+    assert_eq!(now.access, words("denied", "grace_over"));
+    assert!(!now.roles);
+    // Started again with a key that is valid.
+    world.sandbox.with(|w| w.faults.clear());
+    server::sync::health::started(&world.state).await.unwrap();
+    days(world, 1).await;
+    assert_eq!(incidents(world).await, Vec::<String>::new());
+}
+on_both!(a_revoked_key_does_not_keep_access_for_good);

@@ -262,3 +262,31 @@ async fn discord_fails_as_ordered() -> TestResult {
     assert_eq!(ask().await?.status(), 401);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_bank_answers_at_once_and_a_status_of_later_years_is_said() -> TestResult {
+    let world = demo().await?;
+    let (customer, id) = world.subscribed().await?;
+    let debit = json!({"customer": customer, "kind": "bank_debit_fails"});
+    world.ordered("stripe/card", &debit).await?;
+    let named = json!({"subscription": id});
+    // Nothing is under way yet.
+    assert_eq!(world.control("stripe/debit_settles", &named).await?.0, 404);
+    world
+        .ordered("clock", &json!({"advance_months": 1, "advance_hours": 2}))
+        .await?;
+    assert_eq!(world.subscription(&id).await?["status"], "active");
+    world.ordered("stripe/debit_settles", &named).await?;
+    assert_eq!(world.subscription(&id).await?["status"], "past_due");
+    let said = json!({"subscription": id, "status": "dormant"});
+    world.ordered("stripe/say", &said).await?;
+    assert_eq!(world.subscription(&id).await?["status"], "dormant");
+    world.ordered("stripe/say", &named).await?;
+    assert_eq!(world.subscription(&id).await?["status"], "past_due");
+    let settings =
+        json!({"finalization_error": "customer_tax_location_invalid", "debit_activates": true});
+    world.ordered("stripe/settings", &settings).await?;
+    let unknown = json!({"finalization_error": "bad_weather"});
+    assert_eq!(world.control("stripe/settings", &unknown).await?.0, 400);
+    Ok(())
+}
