@@ -18,6 +18,7 @@ impl Standing {
             Self::Paused => "Paused",
             Self::Pass => "Pass",
             Self::Ended => "Ended",
+            Self::Withdrawn => "Access withdrawn",
             Self::Unclear => "Being checked",
         }
     }
@@ -30,7 +31,7 @@ impl Standing {
             Self::Activating | Self::Unclear => StationState::Waiting,
             Self::Active | Self::Trial | Self::Pass => StationState::Granted,
             Self::Ending | Self::PastDue | Self::Paused => StationState::Attention,
-            Self::Ended => StationState::Ended,
+            Self::Ended | Self::Withdrawn => StationState::Ended,
         }
     }
 }
@@ -94,6 +95,7 @@ pub fn headline(dashboard: &Dashboard) -> String {
             Some(on) => format!("Your membership ended on {on}."),
             None => "Your membership has ended.".to_owned(),
         },
+        Standing::Withdrawn => "You have no access: the payment for it was taken back.".to_owned(),
         Standing::Unclear => "We are checking your membership.".to_owned(),
     }
 }
@@ -124,6 +126,10 @@ pub fn meaning(standing: Standing) -> Option<&'static str> {
         Standing::PastDue => Some("Once it is paid, everything goes on as before."),
         Standing::Paused => Some("Nothing is charged while it is paused."),
         Standing::Ended => Some("It does not renew. Coming back opens the same channels again."),
+        Standing::Withdrawn => Some(
+            "It is disputed at your bank, or was refunded. When the dispute is settled for the community, \
+             or the next payment goes through, everything opens again.",
+        ),
         Standing::Unclear => {
             Some("Until that is done everything stays as it is, and nothing is charged by it.")
         }
@@ -271,6 +277,7 @@ mod tests {
             Standing::Paused,
             Standing::Pass,
             Standing::Ended,
+            Standing::Withdrawn,
             Standing::Unclear,
         ] {
             let mut dashboard = dashboard(standing, |_| {});

@@ -50,6 +50,8 @@ pub enum Standing {
     Pass,
     /// Had one; no access now.
     Ended,
+    /// No access, because the payment for it is disputed, or went back.
+    Withdrawn,
     /// Stripe says something we do not know: things stay as they are.
     Unclear,
 }

@@ -27,7 +27,7 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
     let pass = passes::longest(&rows, now);
     let standing = match standing(&rows, subscription) {
         // What a subscription no longer gives, or never gave, a pass may give.
-        Standing::None | Standing::Ended if pass.is_some() => Standing::Pass,
+        Standing::None | Standing::Ended | Standing::Withdrawn if pass.is_some() => Standing::Pass,
         standing => standing,
     };
     let roles = stations::roles(&rows);
@@ -81,6 +81,13 @@ fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
     let entitlement = rows.entitlements.iter().find(|entitlement| {
         entitlement.source_id == subscription.id && entitlement.reason != Reason::Replaced.as_str()
     });
+    let taken_back = entitlement.is_some_and(|entitlement| {
+        let reason = Reason::from_word(&entitlement.reason);
+        entitlement.state == "denied" && matches!(reason, Some(Reason::Disputed | Reason::Refunded))
+    });
+    if taken_back {
+        return Standing::Withdrawn;
+    }
     match (subscription.status(), entitlement.map(|e| e.state.as_str())) {
         (Status::Unknown(_), _) | (_, Some("hold")) => Standing::Unclear,
         (Status::Trialing, _) => Standing::Trial,
@@ -111,6 +118,15 @@ fn by_pass(pass: &PassRow) -> Membership {
     }
 }
 
+fn denied_at(rows: &Rows, subscription: &SubscriptionRow) -> Option<i64> {
+    rows.entitlements
+        .iter()
+        .find(|entitlement| {
+            entitlement.source_id == subscription.id && entitlement.state == "denied"
+        })
+        .map(|entitlement| entitlement.changed_at)
+}
+
 fn membership(
     state: &AppState,
     rows: &Rows,
@@ -131,7 +147,10 @@ fn membership(
         })
         .and_then(|entitlement| entitlement.until_at);
     let ends_at = match standing {
-        Standing::Ended => subscription.ended_at.or(subscription.period_end),
+        // Without a word of Stripe's it ended when access did: the period may go on unpaid.
+        Standing::Ended => subscription
+            .ended_at
+            .or_else(|| denied_at(rows, subscription)),
         Standing::Paused if rests_later => subscription.period_end,
         _ => subscription.ends_at(),
     };

@@ -54,6 +54,10 @@ async fn a_dispute_denies_and_winning_it_restores(world: &World) {
     assert_eq!(now.status, "active");
     assert_eq!(now.access, words("denied", "disputed"));
     assert!(!now.roles);
+    assert_eq!(
+        now.heading,
+        "You have no access: the payment for it was taken back."
+    );
     assert_eq!(incidents(world).await, ["dispute"]);
     // Nobody tells us of the end: it is looked at every day.
     world.sandbox.with(|w| {
@@ -194,6 +198,10 @@ async fn a_policy_that_denies_refunds_denies_the_whole_one_alone(world: &World) 
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.access, words("denied", "refunded"));
     assert!(!now.roles);
+    assert_eq!(
+        now.heading,
+        "You have no access: the payment for it was taken back."
+    );
     // The next period is paid anew.
     days(world, 32).await;
     let now = seen(world, &mut ada, "Patron").await;
