@@ -15,3 +15,11 @@ CREATE INDEX dirty_cause ON dirty (cause, parked) WHERE cause IS NOT NULL;
 
 -- A dispute names its charge and no customer; handling it again needs to know which.
 ALTER TABLE inbox ADD COLUMN charge_id TEXT;
+
+-- The moment (µs, the database's clock) up to which requests to Stripe are spoken for, all nodes
+-- together. PostgreSQL alone moves it; on SQLite there is one process.
+CREATE TABLE stripe_budget (
+    name TEXT PRIMARY KEY,
+    spent_until BIGINT NOT NULL
+);
+INSERT INTO stripe_budget (name, spent_until) VALUES ('all', 0), ('background', 0);

@@ -23,6 +23,7 @@ pub mod roles;
 pub mod router;
 pub mod seal;
 pub mod serve;
+pub mod setup;
 pub mod state;
 pub mod stripe;
 pub mod sync;

@@ -1,9 +1,12 @@
 //! The `rollcall` command.
 
 use clap::{Parser, Subcommand};
-use server::config::Config;
-use server::serve::{ServeError, serve};
-use server::telemetry;
+use server::config::{Config, ConfigError};
+use server::serve::{serve, services};
+use server::state::AppState;
+use server::{pins, setup, telemetry, webhooks};
+use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -21,6 +24,36 @@ struct Cli {
 enum Command {
     /// Run the server; migrates its database at start
     Serve,
+    /// Handle Stripe's events again: stored ones, or fetched when they never arrived
+    Replay {
+        /// Such as `evt_1RG7aB2eZvKYlo2C`
+        #[arg(required = true, value_name = "EVENT_ID")]
+        events: Vec<String>,
+    },
+    /// Make what is missing at Stripe (webhook endpoint, portal), and print the bot's invite link
+    Setup {
+        /// Change without asking
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+impl Command {
+    fn config(&self) -> Result<Config, ConfigError> {
+        let get = |name: &str| std::env::var(name).ok();
+        match self {
+            Self::Setup { .. } => Config::read_for_setup(get),
+            Self::Serve | Self::Replay { .. } => Config::read(get),
+        }
+    }
+
+    /// What is logged unless `RUST_LOG` says otherwise: a command's own lines are its answer.
+    fn logs(&self) -> &'static str {
+        match self {
+            Self::Serve => "info,sqlx=warn",
+            Self::Replay { .. } | Self::Setup { .. } => "error",
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -31,11 +64,11 @@ fn main() -> ExitCode {
         // The error's own text shows the line, which can hold a secret.
         return stopped(".env cannot be read: a line is not of the form NAME=value");
     }
-    let config = match Config::read(|name| std::env::var(name).ok()) {
+    let config = match cli.command.config() {
         Ok(config) => config,
         Err(error) => return stopped(&error.to_string()),
     };
-    telemetry::init(config.json_logs);
+    telemetry::init(config.json_logs, cli.command.logs());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -43,13 +76,54 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return stopped(&error.to_string()),
     };
-    let done: Result<(), ServeError> = match cli.command {
-        Command::Serve => runtime.block_on(serve(config)),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.block_on(run(cli.command, config)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => stopped(&error.to_string()),
     }
+}
+
+/// Answers whether everything that was asked for is done.
+async fn run(command: Command, config: Config) -> Result<bool, Box<dyn Error>> {
+    match command {
+        Command::Serve => {
+            serve(config).await?;
+            Ok(true)
+        }
+        Command::Replay { events } => {
+            let (state, _) = services(config).await?;
+            let done = replay(&state, &events).await;
+            state.db.close().await;
+            done
+        }
+        Command::Setup { yes } => {
+            let (state, _) = services(config).await?;
+            let ask = |out: &mut dyn Write| if yes { Ok(true) } else { asked(out) };
+            let outcome = setup::run(&state, &mut io::stdout(), ask).await;
+            state.db.close().await;
+            Ok(outcome? != setup::Outcome::Declined)
+        }
+    }
+}
+
+async fn replay(state: &AppState, events: &[String]) -> Result<bool, Box<dyn Error>> {
+    pins::check_configuration(state).await?;
+    let mut all = true;
+    for id in events {
+        let handled = webhooks::handle_again(state, id).await?;
+        all &= handled != webhooks::Handled::Unknown;
+        writeln!(io::stdout(), "{id}: {handled}")?;
+    }
+    Ok(all)
+}
+
+/// No answer, as when nobody sits there, is a no.
+fn asked(out: &mut dyn Write) -> io::Result<bool> {
+    write!(out, "Do this at Stripe? [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn stopped(line: &str) -> ExitCode {

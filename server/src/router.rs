@@ -236,9 +236,11 @@ async fn missing_page(State(state): State<AppState>, request: Request) -> Respon
 
 /// Ready when the database answers and the outside is who it was.
 async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
-    let answered: Result<i64, _> = sqlx::query_scalar("SELECT COUNT(*) FROM installation")
-        .fetch_one(state.db.reader())
-        .await;
+    let answered: Result<i64, _> = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM installation WHERE name IN ('stripe_mode', 'guild')",
+    )
+    .fetch_one(state.db.reader())
+    .await;
     match answered {
         Ok(pins) if pins >= 2 => (StatusCode::OK, "ready\n"),
         Ok(_) => (

@@ -10,7 +10,7 @@ use crate::rng::Rng;
 use crate::seal::Seal;
 use crate::stripe::StripeApi;
 use crate::telemetry::Metrics;
-use crate::webhooks::Batches;
+use crate::webhooks::{Batches, Signatures};
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::ops::Deref;
@@ -35,6 +35,8 @@ pub struct Services {
     pub login_http: reqwest::Client,
     pub limits: Limits,
     pub metrics: Metrics,
+    /// How the signatures of webhooks have been.
+    pub signatures: Signatures,
     pub leptos: LeptosOptions,
     /// Webhooks on their way into the database.
     pub intake: Batches,

@@ -8,10 +8,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging to standard error: `RUST_LOG` filters, `json` chooses the form.
-pub fn init(json: bool) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+/// Starts logging to standard error: `RUST_LOG` filters, or else `default`; `json` chooses the
+/// form.
+pub fn init(json: bool, default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let registry = tracing_subscriber::registry().with(filter);
     let started = if json {
         registry
@@ -58,6 +58,11 @@ impl Metrics {
             .get(&("rollcall_webhooks_total", "outcome", outcome))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// Stripe's circuit: `opened`, `closed`.
+    pub fn circuit(&self, change: &'static str) {
+        self.count("rollcall_stripe_circuit_total", "change", change);
     }
 
     pub fn synced(&self, kind: SubjectKind, done: bool) {

@@ -14,13 +14,12 @@ pub struct Advice {
 /// Kinds nobody wrote words for are told by their detail, and can be closed by hand.
 #[must_use]
 pub fn advice(kind: &str) -> Advice {
-    match kind {
-        "parked" => Advice {
-            title: "Work stands still",
-            meaning: "A reading failed in a way that waiting does not mend. The access it is about stays as it was.",
-            todo: "Mend what the error names, then press Retry under Work. This closes when it succeeds.",
-            closes_itself: true,
-        },
+    of_stripe(kind).unwrap_or_else(|| of_the_rest(kind))
+}
+
+/// What stands between us and Stripe.
+fn of_stripe(kind: &str) -> Option<Advice> {
+    Some(match kind {
         "stripe_key" => Advice {
             title: "Stripe refuses the key",
             meaning: "Nothing is read from Stripe, so nobody’s access changes, and nobody can pay.",
@@ -45,16 +44,40 @@ pub fn advice(kind: &str) -> Advice {
             todo: "See why Stripe cannot be read: its status page, the key, the network. This closes when it can.",
             closes_itself: true,
         },
-        "invoice" => Advice {
-            title: "Stripe cannot finalise an invoice",
-            meaning: "The person was not charged, and will not be until it is mended. The detail says what is wrong.",
-            todo: "Open the invoice in Stripe’s dashboard and mend what it names, mostly an address or a tax setting.",
-            closes_itself: true,
-        },
         "missed_events" => Advice {
             title: "Events were missed for too long",
             meaning: "Stripe no longer has them, so every payer is read again. Access is right once all have been.",
             todo: "Nothing; this closes when all are read. Look at why the server stood still.",
+            closes_itself: true,
+        },
+        "webhook_secret" => Advice {
+            title: "Webhooks arrive with the wrong signature",
+            meaning: "The signing secret is wrong or was rolled, or a stranger posts forgeries. No event is lost: they are read from Stripe’s list every few minutes.",
+            todo: "Compare STRIPE_WEBHOOK_SECRETS with the endpoint in Stripe’s dashboard, and start the server again. This closes with the first good one.",
+            closes_itself: true,
+        },
+        "wrong_mode" => Advice {
+            title: "Events of Stripe’s other mode arrive",
+            meaning: "They are recorded and change nothing.",
+            todo: "Delete the endpoint of the other mode that points here. This closes a day after the last one.",
+            closes_itself: true,
+        },
+        _ => return None,
+    })
+}
+
+fn of_the_rest(kind: &str) -> Advice {
+    match kind {
+        "parked" => Advice {
+            title: "Work stands still",
+            meaning: "A reading failed in a way that waiting does not mend. The access it is about stays as it was.",
+            todo: "Mend what the error names, then press Retry under Work. This closes when it succeeds.",
+            closes_itself: true,
+        },
+        "invoice" => Advice {
+            title: "Stripe cannot finalise an invoice",
+            meaning: "The person was not charged, and will not be until it is mended. The detail says what is wrong.",
+            todo: "Open the invoice in Stripe’s dashboard and mend what it names, mostly an address or a tax setting.",
             closes_itself: true,
         },
         "dispute" => Advice {

@@ -8,6 +8,7 @@ mod proxies;
 pub use mail::{MailSettings, SmtpSettings, SmtpTls};
 pub use proxies::{Network, Networks};
 
+use crate::stripe::Rate;
 use app::access::Policy;
 use app::page::Community;
 use base64::Engine as _;
@@ -49,6 +50,7 @@ pub struct StripeSettings {
     /// Newest first.
     pub webhook_secrets: Vec<SecretString>,
     pub live: bool,
+    pub rate: Rate,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,8 @@ pub struct Config {
     pub trusted_proxies: Networks,
     pub metrics: MetricsAccess,
     pub json_logs: bool,
+    /// How long the inbox is kept.
+    pub retention_days: u32,
     /// Where the built stylesheet, script and wasm are.
     pub site_root: String,
     /// Origins of Stripe's hosted pages on a domain of the community's own.
@@ -90,6 +94,19 @@ pub struct Config {
 impl Config {
     /// Reads the variables through `get`, which answers `None` for one that is not set.
     pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let config = Self::read_for_setup(get)?;
+        if config.stripe.webhook_secrets.is_empty() {
+            return Err(ConfigError::Missing {
+                name: "STRIPE_WEBHOOK_SECRETS",
+                hint: "the webhook endpoint's signing secret (whsec_…), newest first when there are several; \
+                       `rollcall setup` makes the endpoint and prints it",
+            });
+        }
+        Ok(config)
+    }
+
+    /// The same, but the webhook's signing secret may be missing: it comes of `rollcall setup`.
+    pub fn read_for_setup(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = |name: &str| {
             get(name)
                 .map(|v| v.trim().to_owned())
@@ -135,6 +152,7 @@ impl Config {
                 Some("json") => true,
                 Some(_) => return Err(invalid("LOG_FORMAT", "text or json")),
             },
+            retention_days: retention(&get)?,
             site_root: get("LEPTOS_SITE_ROOT").unwrap_or_else(|| "target/site".to_owned()),
             checkout_origins: origins(&get)?,
             public_url,
@@ -238,12 +256,6 @@ fn stripe(get: &Get) -> Result<StripeSettings, ConfigError> {
         }
     };
     let secrets = list(get("STRIPE_WEBHOOK_SECRETS"));
-    if secrets.is_empty() {
-        return Err(ConfigError::Missing {
-            name: "STRIPE_WEBHOOK_SECRETS",
-            hint: "the webhook endpoint's signing secret (whsec_…), newest first when there are several",
-        });
-    }
     Ok(StripeSettings {
         api_base: parse_url(
             "STRIPE_API_BASE",
@@ -252,7 +264,29 @@ fn stripe(get: &Get) -> Result<StripeSettings, ConfigError> {
         secret_key: secret_key.into(),
         webhook_secrets: secrets.into_iter().map(SecretString::from).collect(),
         live,
+        rate: match get("STRIPE_RATE") {
+            None => Rate::of_mode(live),
+            Some(text) => match parse("STRIPE_RATE", &text)? {
+                0 => return Err(invalid("STRIPE_RATE", "it must be at least 1 a second")),
+                all => Rate::agreed(all),
+            },
+        },
     })
+}
+
+/// Stripe can send an event again for 30 days: what is forgotten sooner would count as new.
+fn retention(get: &Get) -> Result<u32, ConfigError> {
+    let days = parse(
+        "RETENTION_DAYS",
+        get("RETENTION_DAYS").as_deref().unwrap_or("90"),
+    )?;
+    if days < 32 {
+        return Err(invalid(
+            "RETENTION_DAYS",
+            "it must be at least 32, for Stripe can send an event again for 30 days",
+        ));
+    }
+    Ok(days)
 }
 
 fn discord(get: &Get) -> Result<DiscordSettings, ConfigError> {

@@ -27,6 +27,8 @@ fn a_complete_environment_starts_with_the_contracts_defaults() {
     assert_eq!(config.database_url, "sqlite:rollcall.db");
     assert_eq!(config.policy.grace_days, 7);
     assert_eq!(config.stripe.webhook_secrets.len(), 2);
+    assert_eq!(config.stripe.rate.all, 20);
+    assert_eq!(config.retention_days, 90);
     assert!(config.https() && !config.stripe.live);
     assert_eq!(
         config.own_url("/billing"),
@@ -58,6 +60,8 @@ fn what_cannot_be_read_is_named() {
         ("COMMUNITY_ACCENT", "red"),
         ("LOG_FORMAT", "xml"),
         ("METRICS_ADDR", "nine"),
+        ("STRIPE_RATE", "0"),
+        ("RETENTION_DAYS", "31"),
     ] {
         let mut vars = complete();
         vars.insert(name, value);

@@ -23,6 +23,37 @@ impl Pin {
     }
 }
 
+/// The portal's configuration at Stripe, as `rollcall setup` made it. Not pinned: it may change.
+pub const PORTAL_CONFIGURATION: &str = "portal_configuration";
+
+/// A value kept beside what is pinned.
+pub async fn value(db: &Db, name: &str) -> Result<Option<String>, DbError> {
+    Ok(
+        sqlx::query_scalar("SELECT value FROM installation WHERE name = $1")
+            .bind(name)
+            .fetch_optional(db.reader())
+            .await?,
+    )
+}
+
+/// Keeps a value; the same again writes nothing.
+pub async fn set_value(db: &Db, name: &str, new: &str) -> Result<(), DbError> {
+    if value(db, name).await?.as_deref() == Some(new) {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    sqlx::query(
+        "INSERT INTO installation (name, value) VALUES ($1, $2) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(name)
+    .bind(new)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Pins `value` if nothing is pinned yet; answers what is pinned now.
 pub async fn pin(db: &Db, pin: Pin, value: &str) -> Result<String, DbError> {
     let mut tx = db.begin().await?;

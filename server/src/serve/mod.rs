@@ -87,13 +87,26 @@ pub async fn build(
     rng: Rng,
 ) -> Result<AppState, ServeError> {
     let db = Db::connect(&config.database_url).await?;
-    build_on(db, Outside::over_http()?, config, clock, rng)
+    let shared = Some(db.clone());
+    assemble(db, Outside::over_http()?, shared, config, clock, rng)
 }
 
-/// Makes the services on a database and ways to the outside that exist already.
+/// Makes the services on a database and ways to the outside that exist already. The budget of
+/// requests is this process's own then: the database's clock is none of this clock's.
 pub fn build_on(
     db: Db,
     outside: Outside,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    rng: Rng,
+) -> Result<AppState, ServeError> {
+    assemble(db, outside, None, config, clock, rng)
+}
+
+fn assemble(
+    db: Db,
+    outside: Outside,
+    budget: Option<Db>,
     config: Config,
     clock: Arc<dyn Clock>,
     rng: Rng,
@@ -102,6 +115,8 @@ pub fn build_on(
         StripeConfig {
             api_base: config.stripe.api_base.clone(),
             secret_key: config.stripe.secret_key.clone(),
+            rate: config.stripe.rate,
+            budget,
         },
         outside.stripe,
         clock.clone(),
@@ -134,6 +149,7 @@ pub fn build_on(
         login_http: outside.login,
         limits: Limits::new(),
         metrics: Metrics::default(),
+        signatures: webhooks::Signatures::default(),
         leptos,
         intake: crate::webhooks::Batches::default(),
         work: tokio::sync::Notify::new(),
@@ -229,11 +245,14 @@ pub async fn catch_up(state: &AppState) -> Result<(), DbError> {
     webhooks::start_cursor(state).await
 }
 
-/// Deletes what is over: sessions and join tokens past their time.
+/// Deletes what is over: sessions and join tokens past their time, the inbox past its own.
 async fn sweep(state: AppState) {
     loop {
         if let Err(error) = crate::login::delete_expired(&state.db, &*state.clock).await {
             tracing::warn!(error = %error, "expired sessions could not be deleted");
+        }
+        if let Err(error) = webhooks::tidy(&state).await {
+            tracing::warn!(error = %error, "the inbox could not be tidied");
         }
         tokio::time::sleep(Duration::from_hours(1)).await;
     }

@@ -17,6 +17,9 @@ pub enum StripeError {
     /// No connection was made: nothing happened at Stripe.
     #[error("Stripe is unreachable")]
     Unreachable,
+    /// Our own circuit is open: not sent, nothing happened at Stripe.
+    #[error("Stripe is down, and is not asked for a moment")]
+    NotAsked,
     /// No answer in time: the effect is unknown until read again.
     #[error("Stripe did not answer in time")]
     TimedOut,
@@ -51,6 +54,7 @@ impl StripeError {
     pub fn class(&self) -> FailureClass {
         match self {
             Self::Unreachable
+            | Self::NotAsked
             | Self::TimedOut
             | Self::Failing { .. }
             | Self::RateLimited
@@ -63,6 +67,15 @@ impl StripeError {
             | Self::Refused { .. }
             | Self::Unreadable { .. } => FailureClass::NeedsPerson,
         }
+    }
+
+    /// Whether it says that Stripe is down, rather than anything of the request.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::TimedOut | Self::Failing { .. }
+        )
     }
 
     /// Reads Stripe's error body, `{"error": {"type", "code", "param"}}`, with its status.

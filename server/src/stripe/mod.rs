@@ -1,21 +1,31 @@
 //! The door to Stripe: one trait, the real client, and the small lenient structs its answers
 //! are decoded into. Nothing outside this folder speaks HTTP to Stripe.
 
+mod budget;
 pub mod changes;
 pub mod charges;
+mod circuit;
 mod client;
+pub mod endpoints;
 pub mod error;
 pub mod events;
 pub mod objects;
 pub mod portal;
+pub mod portal_configurations;
+mod priority;
 mod transport;
 
+pub use budget::Rate;
 pub use changes::{ChangesApi, NewPrice, NextPrice, PlannedEnd};
 pub use charges::ChargesApi;
+pub use circuit::{Change, CircuitApi};
 pub use client::StripeClient;
+pub use endpoints::EndpointsApi;
 pub use error::{FailureClass, StripeError};
 pub use events::EventsApi;
 pub use portal::{PortalApi, PortalFlow, PortalVisit};
+pub use portal_configurations::PortalConfigurationsApi;
+pub use priority::Priority;
 pub use transport::{StripeConfig, Transport};
 
 use async_trait::async_trait;
@@ -50,7 +60,17 @@ pub struct NewCheckout {
 
 /// Stripe, as far as Rollcall asks it. Every creating call takes a durable idempotency key.
 #[async_trait]
-pub trait StripeApi: ChangesApi + ChargesApi + EventsApi + PortalApi + Send + Sync {
+pub trait StripeApi:
+    ChangesApi
+    + ChargesApi
+    + CircuitApi
+    + EndpointsApi
+    + EventsApi
+    + PortalApi
+    + PortalConfigurationsApi
+    + Send
+    + Sync
+{
     async fn account(&self) -> Result<Account, StripeError>;
     /// `None`: Stripe does not know the id. A deleted customer is `Some` with `deleted`.
     async fn customer(&self, id: &str) -> Result<Option<Customer>, StripeError>;

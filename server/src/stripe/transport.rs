@@ -1,7 +1,12 @@
-//! How requests travel: pooled, timed out, retried with the same durable key, one budget.
+//! How requests travel: pooled, timed out, retried with the same durable key, within one budget,
+//! and not at all for a while when Stripe is down.
 
-use super::{API_VERSION, StripeError};
+use super::budget::{Budget, Rate};
+use super::circuit::Circuit;
+use super::priority::Priority;
+use super::{API_VERSION, FailureClass, StripeError};
 use crate::clock::Clock;
+use crate::db::Db;
 use crate::rng::Rng;
 use crate::wire::{Answer, Lost, Request, Wire};
 use bytes::Bytes;
@@ -19,13 +24,16 @@ const DEADLINE: Duration = Duration::from_secs(9);
 /// One try.
 const TRY: Duration = Duration::from_secs(8);
 const TRIES: u32 = 3;
-/// Requests under way at once, below Stripe's 25 a second of one endpoint.
+/// Requests under way at once.
 const CONCURRENT: usize = 16;
 
 pub struct StripeConfig {
     /// Where `/v1/…` is, without it.
     pub api_base: Url,
     pub secret_key: SecretString,
+    pub rate: Rate,
+    /// Where nodes share the budget, if they do.
+    pub budget: Option<Db>,
 }
 
 /// The one way to Stripe.
@@ -35,7 +43,45 @@ pub struct Transport {
     key: SecretString,
     clock: Arc<dyn Clock>,
     rng: Rng,
-    budget: Arc<Semaphore>,
+    places: Semaphore,
+    budget: Budget,
+    pub(super) circuit: Circuit,
+}
+
+/// A try that did not bring what was asked for.
+struct Failed {
+    error: StripeError,
+    /// What Stripe itself says of trying again.
+    should_retry: Option<bool>,
+    request_id: Option<String>,
+    /// Whether it left us.
+    sent: bool,
+}
+
+impl From<StripeError> for Failed {
+    fn from(error: StripeError) -> Self {
+        Self {
+            error,
+            should_retry: None,
+            request_id: None,
+            sent: false,
+        }
+    }
+}
+
+impl Failed {
+    fn passes(&self) -> bool {
+        self.should_retry
+            .unwrap_or(self.error.class() == FailureClass::Retry)
+    }
+
+    /// Sent, or tried to, and never answered.
+    fn lost(error: StripeError) -> Self {
+        Self {
+            sent: true,
+            ..error.into()
+        }
+    }
 }
 
 impl Transport {
@@ -45,9 +91,11 @@ impl Transport {
             wire,
             base: config.api_base.as_str().trim_end_matches('/').to_owned(),
             key: config.secret_key,
+            places: Semaphore::new(CONCURRENT),
+            budget: Budget::new(config.rate, clock.clone(), config.budget),
+            circuit: Circuit::new(clock.clone()),
             clock,
             rng,
-            budget: Arc::new(Semaphore::new(CONCURRENT)),
         }
     }
 
@@ -75,33 +123,54 @@ impl Transport {
         key: Option<&str>,
     ) -> Result<Bytes, StripeError> {
         let deadline = self.clock.instant() + DEADLINE;
-        let Ok(Ok(_slot)) = timeout(DEADLINE, self.budget.acquire()).await else {
-            return Err(StripeError::RateLimited);
-        };
+        let priority = Priority::current();
         let repeatable = key.is_some() || matches!(request.method, StripeMethod::Get);
         let mut tries = 0;
-        loop {
+        let mut before: Option<Failed> = None;
+        let failed = loop {
             tries += 1;
-            let (error, should_retry) = match self.once(request, key, deadline).await {
+            let failed = match self.admitted(request, key, priority, deadline).await {
                 Ok(body) => return Ok(body),
+                // The circuit opened, or the budget ended the waiting: what came before tells more.
+                Err(failed) if !failed.sent => break before.unwrap_or(failed),
                 Err(failed) => failed,
             };
-            let passing = should_retry.unwrap_or(matches!(
-                error,
-                StripeError::Unreachable
-                    | StripeError::TimedOut
-                    | StripeError::Failing { .. }
-                    | StripeError::RateLimited
-                    | StripeError::Locked
-            ));
             let pause = self.pause(tries);
-            if !repeatable || !passing || tries >= TRIES || self.clock.instant() + pause >= deadline
-            {
-                tracing::warn!(path = %request.path, tries, error = %error, "stripe request failed");
-                return Err(error);
+            let late = self.clock.instant() + pause >= deadline;
+            if !repeatable || !failed.passes() || tries >= TRIES || late {
+                break failed;
             }
+            before = Some(failed);
             self.clock.sleep(pause).await;
+        };
+        tracing::warn!(path = %request.path, tries, request_id = failed.request_id, error = %failed.error, "stripe request failed");
+        Err(failed.error)
+    }
+
+    /// One try, if circuit and budget let it through.
+    async fn admitted(
+        &self,
+        request: &RequestBuilder,
+        key: Option<&str>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Result<Bytes, Failed> {
+        let pass = self.circuit.admit(priority)?;
+        self.budget.take(priority, deadline).await?;
+        let left = deadline - self.clock.instant();
+        let Ok(Ok(_place)) = timeout(left, self.places.acquire()).await else {
+            return Err(StripeError::RateLimited.into());
+        };
+        let outcome = self.once(request, key, deadline).await;
+        match &outcome {
+            Err(failed) if failed.error.is_outage() => pass.failed(),
+            Err(failed) if failed.error == StripeError::RateLimited => {
+                pass.answered();
+                self.budget.slow_down().await;
+            }
+            _ => pass.answered(),
         }
+        outcome
     }
 
     /// 0.3 s, 0.6 s, … with half of it by chance.
@@ -115,32 +184,33 @@ impl Transport {
         request: &RequestBuilder,
         key: Option<&str>,
         deadline: Instant,
-    ) -> Result<Bytes, (StripeError, Option<bool>)> {
-        let sent = self.request(request, key).map_err(|error| (error, None))?;
+    ) -> Result<Bytes, Failed> {
+        let sent = self.request(request, key)?;
         let within = TRY.min(deadline - self.clock.instant());
-        match self.wire.exchange(sent, within).await {
-            Err(Lost::Unreachable) => Err((StripeError::Unreachable, None)),
-            Err(Lost::TimedOut) => Err((StripeError::TimedOut, None)),
-            Ok(Answer {
-                status,
-                headers,
-                body,
-            }) => {
-                let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-                let request_id = header("request-id");
-                tracing::debug!(path = %request.path, status, request_id, "stripe answered");
-                if (200..300).contains(&status) {
-                    Ok(body)
-                } else {
-                    let error = StripeError::from_answer(status, &request.path, &body);
-                    tracing::info!(path = %request.path, status, request_id, error = %error, "stripe refused");
-                    Err((
-                        error,
-                        header("stripe-should-retry").map(|word| word == "true"),
-                    ))
-                }
-            }
+        let answer = match self.wire.exchange(sent, within).await {
+            Err(Lost::Unreachable) => return Err(Failed::lost(StripeError::Unreachable)),
+            Err(Lost::TimedOut) => return Err(Failed::lost(StripeError::TimedOut)),
+            Ok(answer) => answer,
+        };
+        let Answer {
+            status,
+            headers,
+            body,
+        } = answer;
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let request_id = header("request-id");
+        tracing::debug!(path = %request.path, status, request_id, "stripe answered");
+        if (200..300).contains(&status) {
+            return Ok(body);
         }
+        let error = StripeError::from_answer(status, &request.path, &body);
+        tracing::info!(path = %request.path, status, request_id, error = %error, "stripe refused");
+        Err(Failed {
+            error,
+            should_retry: header("stripe-should-retry").map(|word| word == "true"),
+            request_id: request_id.map(str::to_owned),
+            sent: true,
+        })
     }
 
     fn request(&self, request: &RequestBuilder, key: Option<&str>) -> Result<Request, StripeError> {

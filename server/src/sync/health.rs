@@ -5,7 +5,8 @@ use crate::db::DbError;
 use crate::db::rearm;
 use crate::incidents;
 use crate::state::AppState;
-use crate::stripe::StripeError;
+use crate::stripe::{Change, StripeError};
+use crate::webhooks;
 
 /// The incident of a cause, and the cause as its row keeps it: `KIND SUBJECT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub struct Cause {
 pub const KEY: &str = "stripe_key";
 pub const RIGHT: &str = "stripe_right";
 pub const DOWN: &str = "stripe_down";
+/// The subject of the last.
+const STRIPE: &str = "Stripe";
+const DOWN_DETAIL: &str = "Stripe does not answer, or answers with errors of its own. Access stays as it is; what \
+     could not be read comes again by itself, and this closes when Stripe answers.";
 
 impl Cause {
     /// The cause of a failure, unless it is one subject's own.
@@ -25,9 +30,10 @@ impl Cause {
         let (kind, subject) = match error {
             StripeError::KeyRefused => (KEY, "STRIPE_SECRET_KEY".to_owned()),
             StripeError::KeyLacksRight { path } => (RIGHT, family(path).to_owned()),
-            StripeError::Unreachable | StripeError::TimedOut | StripeError::Failing { .. } => {
-                (DOWN, "Stripe".to_owned())
-            }
+            StripeError::Unreachable
+            | StripeError::NotAsked
+            | StripeError::TimedOut
+            | StripeError::Failing { .. } => (DOWN, STRIPE.to_owned()),
             _ => return None,
         };
         Some(Self { kind, subject })
@@ -85,6 +91,29 @@ pub async fn mended(state: &AppState, cause: &str) -> Result<(), DbError> {
     Ok(())
 }
 
+/// Tells of the circuit what nobody has been told yet. When Stripe is back, its events are read at
+/// once and what failed of the outage comes again.
+pub async fn watch(state: &AppState) -> Result<(), DbError> {
+    match state.stripe.circuit_change() {
+        None => Ok(()),
+        Some(Change::Opened { since }) => {
+            tracing::error!(
+                "Stripe is down; background work waits, and one request at a time tries"
+            );
+            state.metrics.circuit("opened");
+            let mut tx = state.db.begin().await?;
+            incidents::open(&mut tx, DOWN, STRIPE, DOWN_DETAIL, since).await?;
+            tx.commit().await?;
+            Ok(())
+        }
+        Some(Change::Closed) => {
+            state.metrics.circuit("closed");
+            mended(state, &format!("{DOWN} {STRIPE}")).await?;
+            webhooks::poll_soon(state).await
+        }
+    }
+}
+
 /// Stripe answered this key just now. A missing right is not disproved by that: one subject that
 /// wants it tries, and if it succeeds the others follow.
 pub async fn stripe_answers(state: &AppState) -> Result<(), DbError> {
@@ -106,6 +135,10 @@ pub async fn started(state: &AppState) -> Result<(), DbError> {
     for cause in rearm::causes(&state.db).await? {
         mended(state, &cause).await?;
     }
+    // One that a process left open which did not live to see the end of it.
+    let mut tx = state.db.begin().await?;
+    incidents::close(&mut tx, DOWN, STRIPE, state.clock.policy_ms()).await?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::mail::{self, SendError};
 use crate::plans::{PlansSyncError, sync_plans};
 use crate::roles::{self, RolesError};
 use crate::state::AppState;
-use crate::stripe::{self, StripeError};
+use crate::stripe::{self, Priority, StripeError};
 use crate::webhooks::{EventsError, sync_events};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -45,6 +45,7 @@ pub async fn run(state: AppState) {
 pub async fn drain(state: &AppState) -> Result<usize, DbError> {
     let mut done = 0;
     let mut running = FuturesUnordered::new();
+    watch(state).await;
     loop {
         let room = |most: usize| i64::try_from(most.saturating_sub(running.len())).unwrap_or(0);
         let (any, all) = (room(AT_ONCE), room(AT_ONCE + FOR_PEOPLE));
@@ -62,13 +63,23 @@ pub async fn drain(state: &AppState) -> Result<usize, DbError> {
         }
         match running.next().await {
             None => return Ok(done),
-            Some(Ok(())) => done += 1,
+            Some(Ok(())) => {
+                done += 1;
+                watch(state).await;
+            }
             Some(Err(panicked)) => {
                 // Its lease runs out by itself and the subject comes again.
                 tracing::error!(error = %panicked, "a worker task stopped");
                 done += 1;
             }
         }
+    }
+}
+
+/// Tells the operator when Stripe goes down and when it is back.
+async fn watch(state: &AppState) {
+    if let Err(error) = health::watch(state).await {
+        tracing::error!(error = %error, "what is known of Stripe's health could not be written");
     }
 }
 
@@ -83,7 +94,8 @@ struct Failed {
 /// Works on one claimed subject, to whatever end, and gives its lease back.
 pub async fn work_on(state: &AppState, lease: Lease) {
     let span = tracing::info_span!("sync", kind = lease.kind.as_str(), subject = %lease.id, trace = %lease.trace);
-    async {
+    let priority = Priority::from(lease.class);
+    let work = async {
         let outcome = match lease.kind {
             SubjectKind::Payer => sync_payer(state, &lease)
                 .await
@@ -124,9 +136,8 @@ pub async fn work_on(state: &AppState, lease: Lease) {
             (Ok(()), None) => {}
         }
         state.released.notify_waiters();
-    }
-    .instrument(span)
-    .await;
+    };
+    priority.during(work).instrument(span).await;
 }
 
 async fn give_back(state: &AppState, lease: &Lease, failed: Failed) {

@@ -48,7 +48,19 @@ impl From<sqlx::Error> for EventsError {
     }
 }
 
-/// Marks the cursor: at the start of a server, and when an outage is over.
+/// After an outage: does not wait for its turn. Where it was never started, it stays so.
+pub async fn poll_soon(state: &AppState) -> Result<(), DbError> {
+    let begun: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM event_cursor")
+        .fetch_one(state.db.reader())
+        .await?;
+    if begun > 0 {
+        start(state).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Marks the cursor, at the start of a server.
 pub async fn start(state: &AppState) -> Result<(), DbError> {
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
@@ -151,7 +163,9 @@ impl Poll<'_> {
             self.pages += 1;
             let last = page.data.last().and_then(|event| event.get("id")?.as_str());
             let last = last.map(str::to_owned);
-            let events: Vec<Envelope> = page.data.into_iter().filter_map(readable).collect();
+            let mut events: Vec<Envelope> = page.data.into_iter().filter_map(readable).collect();
+            // Whoever stores several locks the rows they mark in one order.
+            events.sort_by(|a, b| (&a.customer_id, &a.id).cmp(&(&b.customer_id, &b.id)));
             self.keep(&events).await?;
             match last {
                 Some(last) if page.has_more => after = Some(last),

@@ -80,7 +80,7 @@ impl IdField {
 }
 
 /// Stripe's ids; anything else does not get near our rows or logs.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
         && text

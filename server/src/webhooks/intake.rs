@@ -3,10 +3,14 @@
 use super::envelope::{Envelope, Subject};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
+use crate::incidents;
 use crate::plans;
 use crate::state::AppState;
 use crate::sync::payers;
 use sqlx::AnyConnection;
+
+/// The incident of events that come from the other mode.
+pub(super) const WRONG_MODE: &str = "wrong_mode";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -65,16 +69,39 @@ pub(super) async fn store(
     if stored.rows_affected() == 0 {
         return Ok(Outcome::AlreadyStored);
     }
-    if outcome == Outcome::Marked {
-        // Only a person at the checkout makes these, and is likely to wait.
-        let class = if envelope.r#type.starts_with("checkout.session.") {
-            Class::Urgent
-        } else {
-            Class::Event
-        };
-        mark_subject(conn, envelope, class, state.clock.policy_ms()).await?;
+    match outcome {
+        Outcome::Marked => {
+            // Only a person at the checkout makes these, and is likely to wait.
+            let class = if envelope.r#type.starts_with("checkout.session.") {
+                Class::Urgent
+            } else {
+                Class::Event
+            };
+            mark_subject(conn, envelope, class, state.clock.policy_ms()).await?;
+        }
+        Outcome::WrongMode => wrong_mode(conn, state, envelope).await?,
+        Outcome::NotForUs | Outcome::AlreadyStored => {}
     }
     Ok(outcome)
+}
+
+async fn wrong_mode(
+    conn: &mut AnyConnection,
+    state: &AppState,
+    envelope: &Envelope,
+) -> Result<(), DbError> {
+    let (theirs, ours) = if envelope.livemode {
+        ("live", "test")
+    } else {
+        ("test", "live")
+    };
+    let detail = format!(
+        "Events of Stripe's {theirs} mode arrive ({}), and STRIPE_SECRET_KEY is of {ours} mode. They are recorded and \
+         change nothing. Delete the endpoint of {theirs} mode that points here; this closes a day after the last one.",
+        envelope.id
+    );
+    let now = state.clock.policy_ms();
+    incidents::open(conn, WRONG_MODE, "webhooks", &detail, now).await
 }
 
 /// Marks whose truth the event hints at; a customer we do not know is a subject of its own.

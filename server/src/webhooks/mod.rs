@@ -2,18 +2,24 @@
 //! acted on.
 
 mod batch;
+mod by_id;
 mod cursor;
 mod envelope;
 mod intake;
 mod replay;
+mod retention;
 mod signature;
+mod signatures;
 
 pub use batch::{Batches, receive};
-pub use cursor::{EventsError, start as start_cursor, sync_events};
+pub use by_id::{Handled, handle_again};
+pub use cursor::{EventsError, poll_soon, start as start_cursor, sync_events};
 pub use envelope::{Envelope, EnvelopeError, Subject};
 pub use intake::Outcome;
 pub use replay::{Replayed, replay};
+pub use retention::tidy;
 pub use signature::{SignatureError, verify};
+pub use signatures::Signatures;
 
 use crate::state::AppState;
 use axum::body::Bytes;
@@ -43,8 +49,12 @@ pub async fn stripe(
     if let Err(error) = verify(header, &body, &state.config.stripe.webhook_secrets, now_s) {
         tracing::warn!(error = %error, "a webhook was refused");
         state.metrics.webhook("refused");
+        if error == SignatureError::Wrong {
+            signatures::wrong(&state).await;
+        }
         return StatusCode::BAD_REQUEST;
     }
+    signatures::right(&state).await;
     let envelope = match Envelope::parse(&body) {
         Ok(envelope) => envelope,
         Err(error) => {

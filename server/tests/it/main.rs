@@ -16,6 +16,7 @@ mod mail;
 mod missed;
 mod plans;
 mod roles;
+mod setup;
 mod sim;
 mod support;
 mod sync;

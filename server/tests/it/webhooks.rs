@@ -120,6 +120,20 @@ async fn what_is_not_for_us_is_stored_and_answered(world: &World) {
     );
     assert_eq!(world.count("SELECT COUNT(*) FROM inbox").await, 2);
     assert_eq!(world.backlog().await, (0, 0));
+    // The operator sees it until it has not happened for a day.
+    let open = "SELECT COUNT(*) FROM incidents WHERE kind = 'wrong_mode' AND closed_at IS NULL";
+    server::webhooks::tidy(&world.state).await.unwrap();
+    assert_eq!(world.count(open).await, 1);
+    let day = 24 * 60 * 60 * 1000 + 1;
+    let mut tx = world.state.db.begin().await.unwrap();
+    sqlx::query("UPDATE inbox SET received_at = received_at - $1")
+        .bind(day)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    server::webhooks::tidy(&world.state).await.unwrap();
+    assert_eq!(world.count(open).await, 0);
 }
 on_both!(what_is_not_for_us_is_stored_and_answered);
 

@@ -68,7 +68,7 @@ async fn time_alone_withdraws_only_after_a_day_without_stripe(world: &World) {
         detail.contains("grace_over") && detail.contains("could not be read"),
         "{detail}"
     );
-    assert_eq!(incidents(world).await, ["stripe_unreadable"]);
+    assert_eq!(incidents(world).await, ["stripe_down", "stripe_unreadable"]);
     world.sandbox.with(|w| w.faults.clear());
     world.advance(Duration::from_mins(16));
     world.settle().await;
@@ -83,7 +83,7 @@ async fn paid_while_stripe_could_not_be_read_is_never_withdrawn(world: &World) {
     days(world, 2).await;
     world.advance(Duration::from_hours(1));
     world.work().await;
-    assert_eq!(incidents(world).await, ["stripe_unreadable"]);
+    assert_eq!(incidents(world).await, ["stripe_down", "stripe_unreadable"]);
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
         let kind = sandbox::stripe::CardKind::Visa;

@@ -2,6 +2,7 @@
 //! webhooks and work moved by hand, so that a test decides what happens when.
 
 mod database;
+pub mod logs;
 
 use crate::login::site::{Browser, consent, environment, location};
 use reqwest::StatusCode;
@@ -168,6 +169,7 @@ impl World {
 
     /// Fails when work is due or parked, or an incident is open; then ends everything.
     pub async fn finish(self) {
+        sync::health::watch(&self.state).await.unwrap();
         let now = self.state.clock.policy_ms();
         let left: Vec<(String, String, Option<String>)> = sqlx::query_as(
             "SELECT kind, id, last_error FROM dirty WHERE (parked = 1 OR due_at <= $1)",
