@@ -123,9 +123,25 @@ pub struct Invoice {
     pub last_finalization_error: Option<FinalizationError>,
     #[serde(default)]
     pub parent: Option<InvoiceParent>,
+    #[serde(default)]
+    pub lines: Option<Page<super::charges::Line>>,
 }
 
 impl Invoice {
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        self.status.as_deref() == Some("paid")
+    }
+
+    /// Whether it bills something that lasts to that moment, Unix seconds.
+    #[must_use]
+    pub fn reaches(&self, end: i64) -> bool {
+        let lines = self.lines.iter().flat_map(|lines| &lines.data);
+        lines
+            .filter(|line| line.amount >= 0)
+            .any(|line| line.period.end == end)
+    }
+
     /// The subscription it bills (`parent.subscription_details.subscription`).
     #[must_use]
     pub fn subscription_id(&self) -> Option<&str> {

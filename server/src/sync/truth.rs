@@ -26,6 +26,9 @@ pub struct Read {
     pub invoice_problem: Option<String>,
 }
 
+/// Stripe's longest page.
+const RECENT: u8 = 100;
+
 /// Everything one reading found.
 pub struct Truth {
     pub subscriptions: Vec<Read>,
@@ -82,13 +85,18 @@ pub async fn read(
         } else {
             Vec::new()
         };
+        let recent = if subscriptions.iter().any(paused_and_unclear) {
+            state.stripe.recent_invoices(customer_id, RECENT).await?
+        } else {
+            Vec::new()
+        };
         for subscription in subscriptions {
             if truth.card.is_none() || !Status::from_stripe(&subscription.status).is_final() {
                 truth.card = card(&subscription).or(truth.card);
             }
             truth
                 .subscriptions
-                .push(convert(customer_id, &subscription, &open));
+                .push(convert(customer_id, &subscription, &open, &recent));
         }
     }
     Ok(truth)
@@ -117,17 +125,41 @@ fn invoice_problem(subscription: &Subscription) -> Option<String> {
 }
 
 /// The end of the last paid period. Periods go on while collection is paused; the invoice of such
-/// a period is void, uncollectible or stays a draft, and its period is not paid for.
-fn paid_until(subscription: &Subscription) -> Option<i64> {
+/// a period is void, uncollectible or stays a draft, and its period is not paid for. The newest
+/// invoice may be of a change that was never paid: then one before it tells.
+fn paid_until(subscription: &Subscription, recent: &[Invoice]) -> Option<i64> {
     let item = subscription.items.data.first()?;
+    let end = item.current_period_end?;
     let newest = subscription.latest_invoice.as_ref()?.object()?;
-    match newest.status.as_deref() {
-        Some("void" | "uncollectible" | "draft" | "open") => item.current_period_start.map(ms),
-        _ => item.current_period_end.map(ms),
-    }
+    let paid = newest.is_paid()
+        || recent.iter().any(|invoice| {
+            invoice.subscription_id() == Some(&subscription.id)
+                && invoice.is_paid()
+                && invoice.reaches(end)
+        });
+    let until = if paid {
+        Some(end)
+    } else {
+        item.current_period_start
+    };
+    until.map(ms)
 }
 
-fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> Read {
+/// Only a paused subscription whose newest invoice is not paid asks for the ones before it.
+fn paused_and_unclear(subscription: &Subscription) -> bool {
+    let newest = subscription
+        .latest_invoice
+        .as_ref()
+        .and_then(|invoice| invoice.object());
+    subscription.pause_collection.is_some() && newest.is_some_and(|invoice| !invoice.is_paid())
+}
+
+fn convert(
+    customer_id: &str,
+    subscription: &Subscription,
+    open: &[Invoice],
+    recent: &[Invoice],
+) -> Read {
     let item = subscription.items.data.first();
     let price = item.map(|item| &item.price);
     let unpaid_since = open
@@ -158,7 +190,7 @@ fn convert(customer_id: &str, subscription: &Subscription, open: &[Invoice]) -> 
             cancel_at_period_end: subscription.cancel_at_period_end,
             trial_end: subscription.trial_end.map(ms),
             collection_paused: subscription.pause_collection.is_some(),
-            paid_until: paid_until(subscription),
+            paid_until: paid_until(subscription, recent),
             unpaid_since: unpaid_since.map(ms),
             payment: PaymentFate::Kept,
         },

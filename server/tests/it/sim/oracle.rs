@@ -4,6 +4,7 @@
 use super::cast::Catalogue;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 const GRACE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -46,6 +47,49 @@ pub struct Books<'a> {
     pub owners: &'a BTreeMap<String, usize>,
     pub catalogue: &'a Catalogue,
     pub now_ms: i64,
+}
+
+impl Books<'_> {
+    /// Every subscription with its invoices, in a few words.
+    pub fn shown(&self) -> String {
+        let mut shown = String::new();
+        for subscription in self.subscriptions {
+            let item = &subscription["items"]["data"][0];
+            let _ = write!(
+                shown,
+                "\n      {} of {} {} {} {}..{} paused {} cancel_at {} / {}",
+                subscription["id"],
+                subscription["customer"],
+                subscription["status"],
+                item["price"]["id"],
+                item["current_period_start"],
+                item["current_period_end"],
+                subscription["pause_collection"],
+                subscription["cancel_at"],
+                subscription["cancel_at_period_end"],
+            );
+            for invoice in of(self, subscription) {
+                let _ = write!(
+                    shown,
+                    "\n          {} {} {} {} finalised {}:",
+                    invoice["id"],
+                    invoice["billing_reason"],
+                    invoice["status"],
+                    invoice["total"],
+                    invoice["status_transitions"]["finalized_at"],
+                );
+                for line in invoice["lines"]["data"].as_array().into_iter().flatten() {
+                    let period = &line["period"];
+                    let _ = write!(
+                        shown,
+                        " {} for {}..{}",
+                        line["amount"], period["start"], period["end"]
+                    );
+                }
+            }
+        }
+        shown
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -107,7 +151,8 @@ fn given(books: &Books<'_>, subscription: &Value) -> Option<Given> {
     match status {
         "active" if !subscription["pause_collection"].is_null() => {
             let paid_until = paid_until(books, subscription)?;
-            (books.now_ms < paid_until).then_some(("granted", wish))
+            let until = wish.map_or(paid_until, |wish| wish.min(paid_until));
+            (books.now_ms < paid_until).then_some(("granted", Some(until)))
         }
         "trialing" | "active" => Some(("granted", wish)),
         "past_due" => {
@@ -138,13 +183,20 @@ fn oldest_unpaid(books: &Books<'_>, subscription: &Value) -> Option<i64> {
         .min()
 }
 
-/// The end of the last period that was paid for.
+/// The end of the last period that was paid for: the running one's, if an invoice that reaches to
+/// its end was paid, and otherwise the end of the one before.
 fn paid_until(books: &Books<'_>, subscription: &Value) -> Option<i64> {
-    of(books, subscription)
+    let period = &subscription["items"]["data"][0];
+    let end = &period["current_period_end"];
+    let paid = of(books, subscription)
         .filter(|invoice| invoice["status"] == "paid")
         .flat_map(|invoice| invoice["lines"]["data"].as_array().into_iter().flatten())
-        .filter_map(|line| ms(&line["period"]["end"]))
-        .max()
+        .any(|line| line["period"]["end"] == *end && line["amount"].as_i64() >= Some(0));
+    ms(if paid {
+        end
+    } else {
+        &period["current_period_start"]
+    })
 }
 
 /// Whether a payment that covers a part of the running period is disputed, or was and was lost.

@@ -2,7 +2,7 @@
 //! and the choice, by the seed, of who moves next.
 
 use super::cast::{self, Catalogue, Person};
-use super::stage::{At, BEGINNING_MS, Stage, StageClock, StagePace, StageWire};
+use super::stage::{At, BEGINNING_MS, Stage, StageClock, StagePace, StageWire, Stand};
 use super::variables;
 use super::weather::Weather;
 use axum::body::Bytes;
@@ -52,6 +52,7 @@ pub struct Task {
     process: u32,
     what: String,
     at: Option<At>,
+    stand: Option<Stand>,
     delivery: Option<Delivery>,
     work: Pin<Box<dyn Future<Output = Outcome>>>,
 }
@@ -229,6 +230,7 @@ impl Play {
             process,
             what,
             at: None,
+            stand: None,
             delivery,
             work: Box::pin(work),
         });
@@ -239,22 +241,31 @@ impl Play {
     async fn step(&mut self, at: usize) {
         let stage = self.stage.clone();
         let task = &mut self.tasks[at];
+        if let Some(stand) = task.stand.take() {
+            stand.pass();
+        }
         let polled = poll_fn(|cx| match task.work.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => match stage.reached() {
-                Some(gate) => {
-                    task.at = Some(gate);
+            Poll::Pending => match stage.reached(cx.waker()) {
+                Some(stand) => {
+                    task.at = Some(stand.at.clone());
+                    task.stand = Some(stand);
                     Poll::Ready(None)
                 }
                 // The database answers.
                 None => Poll::Pending,
             },
         });
-        let Ok(polled) = tokio::time::timeout(Duration::from_mins(1), polled).await else {
+        let Ok(polled) = tokio::time::timeout(Duration::from_secs(20), polled).await else {
+            let others: Vec<String> = self
+                .tasks
+                .iter()
+                .map(|task| format!("{} at {:?}", task.what, task.at))
+                .collect();
             panic!(
-                "{} waits for something that is not a gate\n{}",
+                "{}\n{} waits for something that is not a gate; there are {others:#?}",
+                self.stage.story(),
                 self.tasks[at].what,
-                self.stage.story()
             );
         };
         if let Some(outcome) = polled {
@@ -330,14 +341,26 @@ impl Play {
     }
 
     /// Hands one webhook, any of those on their way, to a process.
-    async fn deliver(&mut self) {
-        let at = self.below(self.held.len());
+    async fn deliver(&mut self) -> bool {
+        // A process stores those that come together together, and one waits for the other.
+        let free: Vec<&Process> = self
+            .processes
+            .iter()
+            .filter(|process| {
+                let number = process.number;
+                !self
+                    .tasks
+                    .iter()
+                    .any(|task| task.process == number && task.delivery.is_some())
+            })
+            .collect();
+        if free.is_empty() {
+            return false;
+        }
+        let process = free[self.rng.random_range(0..free.len())];
+        let (number, state) = (process.number, process.state.clone());
+        let at = self.rng.random_range(0..self.held.len());
         let delivery = self.held.swap_remove(at);
-        let process = self.below(self.processes.len());
-        let (number, state) = {
-            let process = &self.processes[process];
-            (process.number, process.state.clone())
-        };
         let kind: serde_json::Value = serde_json::from_str(&delivery.body).unwrap();
         let what = format!("webhook {} {}", kind["type"], delivery.event_id);
         let signature = sign(&delivery.body, SECRET, self.now() / 1000);
@@ -349,6 +372,7 @@ impl Play {
             Outcome::Answered(answer.as_u16())
         };
         self.begin(number, what, Some(delivery), work).await;
+        true
     }
 
     async fn claim(&mut self) {
@@ -391,8 +415,9 @@ impl Play {
             .collect();
         let deliver = deliveries && !self.held.is_empty();
         let look = !self.looking() && (free.is_empty() || self.rng.random_range(0..6) == 0);
-        if deliver && (free.is_empty() || self.rng.random_range(0..4) == 0) {
-            self.deliver().await;
+        if deliver && (free.is_empty() || self.rng.random_range(0..4) == 0) && self.deliver().await
+        {
+            // A webhook is with a process now.
         } else if look && self.work_is_due().await {
             self.claim().await;
         } else if !self.tasks.is_empty() && (free.is_empty() || self.rng.random_range(0..20) == 0) {

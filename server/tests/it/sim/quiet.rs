@@ -80,11 +80,18 @@ impl Play {
             now_ms: self.now(),
         };
         let expected = expected(&books);
+        let shown = books.shown();
         let mut differences = std::mem::take(&mut self.violations);
         differences.extend(self.rows_differ(&expected).await);
         differences.extend(self.given_differs(&expected).await);
         differences.extend(self.roles_differ(&expected).await);
         differences.extend(self.left_behind().await);
+        if !differences.is_empty() {
+            differences.push(format!(
+                "at {}, and Stripe's books say:{shown}",
+                self.now() / 1000
+            ));
+        }
         differences
     }
 

@@ -14,9 +14,9 @@ use server::clock::Clock;
 use server::db::Pace;
 use server::wire::{Answer, Lost, Request, Wire};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -37,12 +37,30 @@ pub enum At {
     Until(i64),
 }
 
+/// Somebody in front of a gate.
+pub struct Stand {
+    pub at: At,
+    open: Arc<AtomicBool>,
+    /// Whoever stands there may be a task of its own, which the work under way waits for.
+    waker: Waker,
+}
+
+impl Stand {
+    /// Lets them pass; who waits for a moment passes when it has come.
+    pub fn pass(self) {
+        self.open.store(true, Ordering::Relaxed);
+        self.waker.wake();
+    }
+}
+
 pub struct Stage {
     pub world: Mutex<World>,
     pub weather: Mutex<Weather>,
     now_ms: AtomicI64,
     instant: Instant,
-    at: Mutex<Option<At>>,
+    at: Mutex<Option<Stand>>,
+    /// Who looks whether a gate was reached.
+    watcher: Mutex<Option<Waker>>,
     chance: Mutex<StdRng>,
     /// Requests whose callers have given up, and which arrive all the same, by their moment.
     late: Mutex<Vec<(i64, ApiRequest)>>,
@@ -57,6 +75,7 @@ impl Stage {
             now_ms: AtomicI64::new(BEGINNING_MS),
             instant: Instant::now(),
             at: Mutex::new(None),
+            watcher: Mutex::default(),
             chance: Mutex::new(StdRng::seed_from_u64(seed ^ 0x57a6e)),
             late: Mutex::default(),
             story: Mutex::default(),
@@ -125,7 +144,8 @@ impl Stage {
     }
 
     /// What the task that was polled last stands in front of, if it reached a gate.
-    pub fn reached(&self) -> Option<At> {
+    pub fn reached(&self, watcher: &Waker) -> Option<Stand> {
+        *self.watcher.lock().unwrap() = Some(watcher.clone());
         self.at.lock().unwrap().take()
     }
 
@@ -133,7 +153,7 @@ impl Stage {
         Gate {
             stage: self.clone(),
             at,
-            asked: false,
+            open: Arc::default(),
         }
     }
 
@@ -159,26 +179,32 @@ impl Stage {
     }
 }
 
-/// Lets its task pass when it is polled again, or when its moment has come.
+/// Lets its task pass when it is told to, or when its moment has come.
 struct Gate {
     stage: Arc<Stage>,
     at: At,
-    asked: bool,
+    open: Arc<AtomicBool>,
 }
 
 impl Future for Gate {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let open = match self.at {
             At::Until(moment) => self.stage.now() >= moment,
-            _ => self.asked,
+            _ => self.open.load(Ordering::Relaxed),
         };
         if open {
             return Poll::Ready(());
         }
-        self.asked = true;
-        *self.stage.at.lock().unwrap() = Some(self.at.clone());
+        *self.stage.at.lock().unwrap() = Some(Stand {
+            at: self.at.clone(),
+            open: self.open.clone(),
+            waker: cx.waker().clone(),
+        });
+        if let Some(watcher) = self.stage.watcher.lock().unwrap().take() {
+            watcher.wake();
+        }
         Poll::Pending
     }
 }

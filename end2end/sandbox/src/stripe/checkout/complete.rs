@@ -86,6 +86,15 @@ impl Stripe {
         let Some(session) = self.sessions.get_mut(id).filter(|row| row.status == "open") else {
             return Submitted::Refused("This session is no longer open.".into());
         };
+        // Whoever is deleted buys nothing any more.
+        let gone = session
+            .customer
+            .as_ref()
+            .and_then(|customer| self.customers.get(customer))
+            .is_some_and(|customer| customer.deleted);
+        if gone {
+            return Submitted::Refused("This session is no longer open.".into());
+        }
         session.notice = None;
         session.email = Some(email.to_owned());
         session.name = name.map(str::to_owned);
