@@ -527,7 +527,7 @@ impl Play {
         let weather = Weather {
             stripe: percent(self),
             discord: percent(self),
-            slow_events: [0, 2, 5][self.below(3)],
+            slow_events: [0, 2, 2][self.below(3)],
         };
         *self.stage.weather.lock().unwrap() = weather;
         self.stage.tell("weather", format!("{weather:?}"));

@@ -53,8 +53,21 @@ pub struct Task {
     what: String,
     at: Option<At>,
     stand: Option<Stand>,
+    /// Its machine stands still until then.
+    frozen_until: i64,
     delivery: Option<Delivery>,
     work: Pin<Box<dyn Future<Output = Outcome>>>,
+}
+
+impl Task {
+    /// When it can go on, as far as time decides it.
+    fn moment(&self) -> i64 {
+        let waits = match self.at {
+            Some(At::Until(moment)) => moment,
+            _ => 0,
+        };
+        waits.max(self.frozen_until)
+    }
 }
 
 pub struct Process {
@@ -123,6 +136,11 @@ impl Play {
             play.lost, play.doubled
         );
         play.stage.tell("seed", format!("{seed}: {how}"));
+        let slow_events = [0, 2, 2][play.below(3)];
+        *play.stage.weather.lock().unwrap() = Weather {
+            slow_events,
+            ..Weather::default()
+        };
         play.move_to(BEGINNING_MS + 1_000).await;
         play.start_process().await;
         play.work_off(false).await;
@@ -231,6 +249,7 @@ impl Play {
             what,
             at: None,
             stand: None,
+            frozen_until: 0,
             delivery,
             work: Box::pin(work),
         });
@@ -411,7 +430,7 @@ impl Play {
     async fn turn(&mut self, deliveries: bool) -> bool {
         let now = self.now();
         let free: Vec<usize> = (0..self.tasks.len())
-            .filter(|&at| !matches!(self.tasks[at].at, Some(At::Until(moment)) if moment > now))
+            .filter(|&at| self.tasks[at].moment() <= now)
             .collect();
         let deliver = deliveries && !self.held.is_empty();
         let look = !self.looking() && (free.is_empty() || self.rng.random_range(0..6) == 0);
@@ -423,6 +442,9 @@ impl Play {
         } else if !self.tasks.is_empty() && (free.is_empty() || self.rng.random_range(0..20) == 0) {
             // Whoever waits for a moment may be woken by something else.
             let at = self.below(self.tasks.len());
+            if self.tasks[at].frozen_until > now {
+                return !free.is_empty();
+            }
             let before = self.tasks.len();
             self.step(at).await;
             return self.tasks.len() != before || !free.is_empty();
@@ -450,20 +472,21 @@ impl Play {
 
     /// Moves on to the next moment somebody who is at work waits for.
     async fn wait_for_somebody(&mut self) -> bool {
-        let moments = self.tasks.iter().filter_map(|task| match task.at {
-            Some(At::Until(moment)) => Some(moment),
-            _ => None,
-        });
-        let next = moments.min();
+        let next = self.tasks.iter().map(Task::moment).min();
         if let Some(next) = next {
-            self.move_to(next.max(self.now())).await;
+            // Leases run out before those who stand still go on.
+            let now = self.now();
+            let lease = now + dirty::LEASE_MS + 1_000;
+            let frozen = self.tasks.iter().any(|task| task.frozen_until > lease);
+            let next = if frozen { next.min(lease) } else { next };
+            self.move_to(next.max(now)).await;
         }
         next.is_some()
     }
 
     /// Until nothing is under way and nothing is due.
     pub async fn work_off(&mut self, deliveries: bool) {
-        let calm = *self.stage.weather.lock().unwrap() == Weather::default();
+        let calm = self.stage.weather.lock().unwrap().is_calm();
         for _ in 0..if calm { PATIENCE } else { 300 } {
             self.collect();
             if !self.turn(deliveries).await && !self.wait_for_somebody().await {
@@ -495,8 +518,10 @@ impl Play {
         self.stage
             .tell("time", format!("{} hours pass", by_ms / 3_600_000));
         let asleep = self.chance(20);
-        let stalled = self.chance(25);
-        if !stalled {
+        let stalled = self.chance(50);
+        if stalled {
+            self.freeze();
+        } else {
             self.work_off(true).await;
         }
         for _ in 0..8 {
@@ -514,10 +539,11 @@ impl Play {
             .unwrap();
             let somewhere = self.now() + self.rng.random_range(1..=(target - self.now()).max(1));
             let latest = target.min(self.rested_at + AWAY_MS).max(self.now());
-            let hop = if self.chance(60) {
-                next.unwrap_or(somewhere)
-            } else {
-                somewhere
+            let soon = self.now() + self.rng.random_range(6..40) * 60_000;
+            let hop = match self.below(10) {
+                0..4 => next.unwrap_or(somewhere),
+                4..7 => soon,
+                _ => somewhere,
             };
             self.move_to(hop.clamp(self.now(), latest)).await;
             self.collect();
@@ -530,13 +556,40 @@ impl Play {
         self.collect();
     }
 
+    /// Some of those at work stand still for longer than their leases last, and go on among others
+    /// who took their subjects meanwhile.
+    fn freeze(&mut self) {
+        let now = self.now();
+        for at in 0..self.tasks.len() {
+            if self.chance(60) {
+                let after = now + 61_000;
+                let until = self.rng.random_range(after..after + 540_000);
+                self.tasks[at].frozen_until = until;
+                let what = self.tasks[at].what.clone();
+                self.stage.tell("machine", format!("{what} stands still"));
+            }
+        }
+    }
+
+    pub fn calm(&self) {
+        let mut weather = self.stage.weather.lock().unwrap();
+        *weather = weather.calmed();
+    }
+
+    /// Nobody stands still any more.
+    pub fn wake(&mut self) {
+        for task in &mut self.tasks {
+            task.frozen_until = 0;
+        }
+    }
+
     /// Stripe keeps events for 30 days. Who is away for longer needs a reconciliation of everybody,
     /// which is another matter: here somebody is there, and well, before that.
     async fn rest_in_time(&mut self, until: i64) {
         let last = self.rested_at + AWAY_MS;
         if until > last {
             self.move_to(last.max(self.now())).await;
-            *self.stage.weather.lock().unwrap() = Weather::default();
+            self.calm();
             self.stage.tell("weather", "calm");
             self.work_off(true).await;
         }

@@ -2,19 +2,19 @@
 
 use super::oracle::{Books, Expected, Given, Row, expected};
 use super::play::Play;
-use super::weather::Weather;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long nothing may have happened at Stripe before our rows have to say the same: longer than
 /// any back-off, and than an event may be missing from Stripe's list.
-const QUIET_MS: i64 = 50 * 60 * 1000;
+const QUIET_MS: i64 = 75 * 60 * 1000;
 const HOPS: usize = 400;
 
 impl Play {
     /// Lets everything come to rest and answers every difference.
     pub async fn settle(&mut self) -> Vec<String> {
-        *self.stage.weather.lock().unwrap() = Weather::default();
+        self.calm();
+        self.wake();
         self.stage.tell("quiet", "the weather is calm");
         self.work_off(true).await;
         let mut since = self.now();

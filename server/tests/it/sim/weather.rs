@@ -7,7 +7,7 @@ use sandbox::ApiResponse;
 use sandbox::faults::Target;
 
 /// How long an event may be missing from Stripe's list, in seconds; the cursor's overlap covers it.
-const HIDDEN_S: i64 = 30 * 60;
+const HIDDEN_S: u64 = 55 * 60;
 
 /// Of a hundred exchanges, how many go wrong; and which events are slow to be listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,18 @@ pub struct Weather {
 }
 
 impl Weather {
+    pub fn is_calm(&self) -> bool {
+        self.stripe == 0 && self.discord == 0
+    }
+
+    /// The same without trouble; the list stays as slow as it is.
+    pub fn calmed(&self) -> Self {
+        Self {
+            slow_events: self.slow_events,
+            ..Self::default()
+        }
+    }
+
     pub fn trouble(&self, target: Target, chance: &mut StdRng) -> Option<Trouble> {
         let percent = match target {
             Target::Stripe => self.stripe,
@@ -66,7 +78,7 @@ impl Weather {
                 .bytes()
                 .fold(7_u64, |mark, byte| mark.wrapping_mul(31) + u64::from(byte));
             let slow = mark % self.slow_events == 0;
-            let late = i64::try_from(mark / 7 % 1_800).unwrap_or(HIDDEN_S);
+            let late = i64::try_from(mark / 7 % HIDDEN_S).unwrap_or(0);
             !slow || now_s >= created + late
         });
         // Whoever goes on to the next page needs where to start.
