@@ -2,7 +2,9 @@
 
 use super::page::{Asked, Refused, shown};
 use super::{BillingError, BillingPort};
-use crate::checkout::{Activating, CheckoutError, CheckoutPort, Following, LOOKS, Progress};
+use crate::checkout::{
+    Activating, CardRefusal, CheckoutError, CheckoutPort, Following, LOOKS, Progress,
+};
 use crate::login::Viewer;
 use crate::page::{Notice, Tone, answer as http_answer, community};
 use leptos::prelude::*;
@@ -15,7 +17,18 @@ pub(super) async fn answer(viewer: &Viewer, session_id: &str, asked: &Asked) -> 
         return view! { <Refused told=CheckoutError::Unavailable.told() /> }.into_any();
     };
     match port.returned(&viewer.user_id, session_id).await {
-        Ok(Progress::Open) => left(),
+        Ok(Progress::Open) => left(port.refusal(&viewer.user_id, session_id).await),
+        Ok(Progress::Delayed) => {
+            let said = view! {
+                <Notice
+                    tone=Tone::Waiting
+                    title="Your payment is on its way."
+                    text="Your bank takes some days to confirm it. What you bought starts by itself then, and you are \
+                          not charged twice."
+                />
+            };
+            shown(viewer, asked, Some(said.into_any())).await
+        }
         Ok(Progress::Member) => {
             let session_id = session_id.to_owned();
             let said = view! {
@@ -46,7 +59,8 @@ pub(super) async fn answer(viewer: &Viewer, session_id: &str, asked: &Asked) -> 
             shown(viewer, asked, Some(said.into_any())).await
         }
         // Stripe's silence is not the payer's fault: the wait goes on and says so in the end.
-        Ok(Progress::Paying) | Err(CheckoutError::StripeUnreachable) => {
+        Ok(Progress::Paying) => waiting(session_id, asked.looks),
+        Err(error) if error.passes() && error != CheckoutError::Unavailable => {
             waiting(session_id, asked.looks)
         }
         Err(error) => view! { <Refused told=error.told() /> }.into_any(),
@@ -101,9 +115,14 @@ fn waiting(session_id: &str, looks: usize) -> AnyView {
 }
 
 /// The checkout was left: nothing was charged.
-fn left() -> AnyView {
+fn left(refusal: Option<CardRefusal>) -> AnyView {
+    let refusal = refusal.map(|refusal| {
+        let (title, text) = refusal.told();
+        view! { <Notice tone=Tone::Attention title=title text=text urgent=true /> }
+    });
     view! {
         <Title text=format!("Not paid – {}", community().name) />
+        {refusal}
         <section class="entry lone">
             <p class="margin">"Checkout"</p>
             <div class="matter">

@@ -24,6 +24,11 @@ pub fn stations(progress: Progress) -> [(Stop, StationState, &'static str); 3] {
             (Idle, "Starts the moment the payment is confirmed."),
             (Idle, "Your role follows by itself."),
         ),
+        Progress::Delayed => (
+            (Waiting, "Your bank confirms it in some days."),
+            (Idle, "Starts the moment the payment is confirmed."),
+            (Idle, "Your role follows by itself."),
+        ),
         Progress::Member => (
             (Granted, "Stripe has confirmed it."),
             (Granted, "Your membership runs."),
@@ -90,12 +95,8 @@ pub fn Activating(
     Effect::new(move |_| {
         let address = address.clone();
         let done = move |found: Result<Progress, CheckoutError>| match found {
-            Ok(Progress::Paying)
-            | Err(
-                CheckoutError::Unavailable
-                | CheckoutError::StripeUnreachable
-                | CheckoutError::TooMany,
-            ) => false,
+            Ok(Progress::Paying) => false,
+            Err(error) if error.passes() => false,
             Ok(further) => {
                 progress.set(further);
                 go(&address);
@@ -175,11 +176,12 @@ mod tests {
         let way = [
             Progress::Open,
             Progress::Paying,
+            Progress::Delayed,
             Progress::Member,
             Progress::InDiscord,
         ];
         let counts: Vec<_> = way.into_iter().map(filled).collect();
-        assert_eq!(counts, [0, 0, 2, 3]);
+        assert_eq!(counts, [0, 0, 0, 2, 3]);
         for progress in way {
             let granted: Vec<_> = stations(progress)
                 .iter()

@@ -1,11 +1,15 @@
 //! Paying for a plan: start at Stripe, and the return from it.
 
 mod activating;
+pub mod card;
 pub mod problem;
 pub mod start;
 
+pub use card::CardRefusal;
+
 pub use activating::{Activating, Following, LOOKS, stations};
 
+use crate::plans::CodeError;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +25,37 @@ pub enum CheckoutError {
     /// The plan is sold to companies; companies buy seats elsewhere.
     #[error("this plan is for companies")]
     CompanyPlan,
-    /// Stripe did not answer in time or is failing; nothing was charged, trying again is safe.
-    #[error("Stripe did not answer")]
+    /// The person has the plan for life.
+    #[error("there is a pass for life already")]
+    ForLife,
+    /// The promotion code that was to be applied is not taken.
+    #[error(transparent)]
+    Code(#[from] CodeError),
+    /// No connection to Stripe: nothing has happened there.
+    #[error("Stripe is unreachable")]
     StripeUnreachable,
-    /// Stripe refused what we asked; a person has to look.
+    /// No answer in time. Whatever came of it, trying again finds it by its key.
+    #[error("Stripe did not answer in time")]
+    StripeTimedOut,
+    /// Stripe answers with failures of its own.
+    #[error("Stripe is failing")]
+    StripeFailing,
+    /// Stripe takes no more requests from us for the moment.
+    #[error("Stripe asks us to slow down")]
+    StripeBusy,
+    /// Another click of the same person is being worked on.
+    #[error("another try is under way")]
+    UnderWay,
+    /// Stripe does not take our key any more.
+    #[error("Stripe refuses the key")]
+    KeyRefused,
+    /// Our key may not open checkouts.
+    #[error("the key lacks a right")]
+    KeyLacksRight,
+    /// The key of this checkout was used for something else.
+    #[error("the checkout's key was used for something else")]
+    KeyReused,
+    /// Stripe refused what we asked for any other reason; a person has to look.
     #[error("Stripe refused the checkout")]
     StripeRefused,
     #[error("too many tries; wait a minute")]
@@ -37,30 +68,71 @@ pub enum CheckoutError {
 }
 
 impl CheckoutError {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 21] = [
         Self::NotSignedIn,
         Self::PriceGone,
         Self::CompanyPlan,
+        Self::ForLife,
+        Self::Code(CodeError::NotTaken),
+        Self::Code(CodeError::Unknown),
+        Self::Code(CodeError::Over),
+        Self::Code(CodeError::Elsewhere),
+        Self::Code(CodeError::Unchecked),
         Self::StripeUnreachable,
+        Self::StripeTimedOut,
+        Self::StripeFailing,
+        Self::StripeBusy,
+        Self::UnderWay,
+        Self::KeyRefused,
+        Self::KeyLacksRight,
+        Self::KeyReused,
         Self::StripeRefused,
         Self::TooMany,
         Self::NotYours,
         Self::Unavailable,
     ];
 
-    /// The word in `?problem=` of the page the person is led to without JavaScript.
+    /// The word in `?problem=` of the page the person is led to without JavaScript, and in logs.
     #[must_use]
     pub fn slug(self) -> &'static str {
         match self {
             Self::NotSignedIn => "sign-in",
             Self::PriceGone => "price-gone",
             Self::CompanyPlan => "company-plan",
+            Self::ForLife => "for-life",
+            Self::Code(CodeError::NotTaken) => "code-not-taken",
+            Self::Code(CodeError::Unknown) => "code-unknown",
+            Self::Code(CodeError::Over) => "code-over",
+            Self::Code(CodeError::Elsewhere) => "code-elsewhere",
+            Self::Code(CodeError::Unchecked) => "code-unchecked",
             Self::StripeUnreachable => "stripe-unreachable",
+            Self::StripeTimedOut => "stripe-timed-out",
+            Self::StripeFailing => "stripe-failing",
+            Self::StripeBusy => "stripe-busy",
+            Self::UnderWay => "under-way",
+            Self::KeyRefused => "key-refused",
+            Self::KeyLacksRight => "key-lacks-right",
+            Self::KeyReused => "key-reused",
             Self::StripeRefused => "stripe-refused",
             Self::TooMany => "too-many",
             Self::NotYours => "not-yours",
             Self::Unavailable => "unavailable",
         }
+    }
+
+    /// Whether it may pass by itself within moments, so that a page that waits goes on waiting.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::StripeUnreachable
+                | Self::StripeTimedOut
+                | Self::StripeFailing
+                | Self::StripeBusy
+                | Self::UnderWay
+                | Self::TooMany
+                | Self::Unavailable
+        )
     }
 
     #[must_use]
@@ -84,6 +156,8 @@ pub enum CheckoutNext {
 pub enum Progress {
     /// Stripe has not confirmed the payment yet.
     Paying,
+    /// Stripe has the payment, and the bank takes days to confirm it.
+    Delayed,
     /// Paid; the membership is active, the role is not confirmed by Discord yet.
     Member,
     /// Discord confirmed every role.
@@ -98,7 +172,17 @@ pub enum Progress {
 #[async_trait]
 pub trait CheckoutPort: Send + Sync {
     /// Starts a checkout of `price_id` for the user, or leads to the open one or the dashboard.
-    async fn start(&self, user_id: &str, price_id: &str) -> Result<CheckoutNext, CheckoutError>;
+    /// `code` is a promotion code to apply.
+    async fn start(
+        &self,
+        user_id: &str,
+        price_id: &str,
+        code: Option<&str>,
+    ) -> Result<CheckoutNext, CheckoutError>;
+
+    /// Why the user's card was refused on the page of a checkout they left, if it was. `id` is
+    /// the checkout's or its session's. Nothing that goes wrong here is worth a message.
+    async fn refusal(&self, user_id: &str, id: &str) -> Option<CardRefusal>;
 
     /// The return from Stripe: checks that the session is the user's, reads Stripe then and
     /// there under the payer's lease, and says how far things are. Safe to call again.

@@ -3,22 +3,25 @@
 use super::{CheckoutError, Progress};
 use leptos::prelude::*;
 
-/// Starts a checkout of the price and leads to Stripe, to the dashboard when there is a
+/// Starts a checkout of the price, with a promotion code if there is one, and leads to Stripe, to the dashboard when there is a
 /// membership already, or to sign-in with the choice remembered. Errors lead a browser back to
 /// the plans (`?problem=`), and are typed for a script.
 #[server(prefix = "/api", endpoint = "start_checkout")]
-pub async fn start_checkout(price_id: String) -> Result<(), CheckoutError> {
+pub async fn start_checkout(price_id: String, code: Option<String>) -> Result<(), CheckoutError> {
     use super::CheckoutNext;
     use crate::page::answer;
 
-    match starting::start(&price_id).await {
+    let code = code.filter(|code| !code.trim().is_empty());
+    match starting::start(&price_id, code.as_deref()).await {
         Ok(CheckoutNext::Pay { url }) => answer::see_other(&url),
         Ok(CheckoutNext::AlreadyMember) => answer::see_other("/billing"),
         Err(error) if !answer::wants_html() => {
             answer::status(error.told().status);
             return Err(error);
         }
-        Err(CheckoutError::NotSignedIn) => answer::see_other(&starting::sign_in(&price_id).await),
+        Err(CheckoutError::NotSignedIn) => {
+            answer::see_other(&starting::sign_in(&price_id, code.as_deref()).await);
+        }
         Err(error) => answer::see_other(&format!("/?problem={}", error.slug())),
     }
     Ok(())
@@ -50,9 +53,9 @@ mod starting {
         Ok((viewer, port))
     }
 
-    pub async fn start(price_id: &str) -> Result<CheckoutNext, CheckoutError> {
+    pub async fn start(price_id: &str, code: Option<&str>) -> Result<CheckoutNext, CheckoutError> {
         let (viewer, port) = guard()?;
-        port.start(&viewer.user_id, price_id).await
+        port.start(&viewer.user_id, price_id, code).await
     }
 
     pub async fn progress(session_id: &str) -> Result<Progress, CheckoutError> {
@@ -63,20 +66,27 @@ mod starting {
         }
     }
 
-    /// Sign-in that lands on the plans with the wanted one marked.
-    pub async fn sign_in(price_id: &str) -> String {
-        let mut next = "/".to_owned();
+    /// Sign-in that lands on the plans with the wanted one marked, and the code still there.
+    pub async fn sign_in(price_id: &str, code: Option<&str>) -> String {
+        let mut wanted = Vec::new();
         // Plans that cannot be read now cost the mark, not the sign-in.
         if let Some(port) = use_context::<Arc<dyn PlansPort>>()
             && let Ok(plans) = port.offered().await
-            && let Some((plan, price)) = plans
-                .iter()
-                .flat_map(|plan| plan.prices.iter().map(move |price| (plan, price)))
-                .find(|(_, price)| price.id == price_id)
+            && let Some(plan) = plans.iter().find(|plan| plan.has_price(price_id))
         {
-            let id = answer::query_value(&plan.id);
-            next = format!("/?plan={id}&interval={}", price.interval.as_str());
+            wanted.push(format!("plan={}", answer::query_value(&plan.id)));
+            if let Some(price) = plan.prices.iter().find(|price| price.id == price_id) {
+                wanted.push(format!("interval={}", price.interval.as_str()));
+            }
         }
+        if let Some(code) = code {
+            wanted.push(format!("code={}", answer::query_value(code)));
+        }
+        let next = if wanted.is_empty() {
+            "/".to_owned()
+        } else {
+            format!("/?{}", wanted.join("&"))
+        };
         format!("/login?next={}", answer::query_value(&next))
     }
 }

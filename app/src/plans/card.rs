@@ -1,9 +1,10 @@
 //! One plan in the register of plans.
 
-use super::{Interval, OfferedPlan, OfferedPrice};
+use super::promotion::Reduced;
+use super::{Interval, OfferedPass, OfferedPlan, OfferedPrice, Promotion};
 use crate::checkout::start::StartCheckout;
 use crate::money::Money;
-use crate::page::{Icon, Mark, SendForm};
+use crate::page::{Icon, Mark, SendForm, dates};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
@@ -20,10 +21,22 @@ pub enum Stand {
     Other,
 }
 
+/// What the reader's passes mean for this plan. A pass stacks, so it is sold all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HasPass {
+    None,
+    /// Until then, UTC epoch ms: another one starts that day.
+    Until(i64),
+    Life,
+}
+
 #[component]
 pub fn PlanCard(
     plan: OfferedPlan,
     stand: Stand,
+    has_pass: HasPass,
+    /// The code in the address, if it counts.
+    promotion: Option<Promotion>,
     /// Its button is the one that stands out.
     main: bool,
 ) -> impl IntoView {
@@ -33,19 +46,23 @@ pub fn PlanCard(
         .iter()
         .map(|price| {
             let every = both.then(|| price.interval.as_str());
+            let reduced = promotion
+                .as_ref()
+                .and_then(|code| code.on(&plan.id, &price.amount, Some(price.interval)));
+            let note = note(&plan, price, stand);
             view! {
                 <div class="offer" data-every=every>
-                    <p class="price">
-                        <strong>{price.amount.display()}</strong>
-                        " "
-                        <span>{price.interval.per()}</span>
-                    </p>
-                    <p class="price-note">{note(&plan, price, stand)}</p>
-                    {offer_button(&plan, price, stand, main)}
+                    {amount(&price.amount, reduced.as_ref(), price.interval.per())}
+                    <p class="price-note">{note}</p>
+                    {offer_button(&plan, price, reduced.as_ref(), promotion.as_ref(), stand, main)}
                 </div>
             }
         })
         .collect_view();
+    let pass = plan
+        .pass
+        .as_ref()
+        .map(|pass| pass_offer(&plan, pass, has_pass, promotion.as_ref(), main));
     let recommended = plan.badge.is_some();
     let OfferedPlan {
         name,
@@ -92,35 +109,138 @@ pub fn PlanCard(
             <div class="buy">
                 {prices}
                 {stands}
+                {pass}
             </div>
             {features}
         </li>
     }
 }
 
+/// The price, or what it was and what the code makes of it.
+fn amount(price: &Money, reduced: Option<&Reduced>, after: &str) -> impl IntoView + use<> {
+    let after = after.to_owned();
+    match reduced {
+        None => view! {
+            <p class="price">
+                <strong>{price.display()}</strong>
+                " "
+                <span>{after}</span>
+            </p>
+        }
+        .into_any(),
+        Some(reduced) => {
+            let while_it_lasts = (!reduced.while_it_lasts.is_empty())
+                .then(|| view! { " " <span class="lasts">{reduced.while_it_lasts.clone()}</span> });
+            view! {
+                <p class="price reduced">
+                    <span class="unseen">"Instead of "</span>
+                    <s>{price.display()}</s>
+                    " "
+                    <strong>{reduced.amount.display()}</strong>
+                    " "
+                    <span>{after}</span>
+                    {while_it_lasts}
+                </p>
+            }
+            .into_any()
+        }
+    }
+}
+
 fn offer_button(
     plan: &OfferedPlan,
     price: &OfferedPrice,
+    reduced: Option<&Reduced>,
+    promotion: Option<&Promotion>,
     stand: Stand,
     main: bool,
 ) -> Option<impl IntoView + use<>> {
-    let class = if main { "" } else { "quiet" };
-    matches!(stand, Stand::Free | Stand::Wanted).then(|| {
-        view! {
-            <SendForm
-                action=StartCheckout::url().to_owned()
-                name="price_id".to_owned()
-                value=price.id.clone()
-                more=Vec::new()
-                label=format!("Choose {} – {} {}", plan.name, price.amount.display(), price.interval.per())
-                busy="Taking you to Stripe…".to_owned()
-                class=class.to_owned()
-            />
-        }
-    })
+    let amount = reduced.map_or(&price.amount, |reduced| &reduced.amount);
+    let label = format!(
+        "Choose {} – {} {}",
+        plan.name,
+        amount.display(),
+        price.interval.per()
+    );
+    let code = reduced.and(promotion);
+    matches!(stand, Stand::Free | Stand::Wanted).then(|| buy(&price.id, label, code, main))
 }
 
-/// The line below a price: the trial, or what a year saves.
+fn buy(
+    price_id: &str,
+    label: String,
+    promotion: Option<&Promotion>,
+    main: bool,
+) -> impl IntoView + use<> {
+    let class = if main { "" } else { "quiet" };
+    let more = promotion
+        .map(|promotion| ("code".to_owned(), promotion.code.clone()))
+        .into_iter()
+        .collect::<Vec<_>>();
+    view! {
+        <SendForm
+            action=StartCheckout::url().to_owned()
+            name="price_id".to_owned()
+            value=price_id.to_owned()
+            more
+            label
+            busy="Taking you to Stripe…".to_owned()
+            class=class.to_owned()
+        />
+    }
+}
+
+/// The one-time price: beside the others or instead of them.
+fn pass_offer(
+    plan: &OfferedPlan,
+    pass: &OfferedPass,
+    has: HasPass,
+    promotion: Option<&Promotion>,
+    main: bool,
+) -> impl IntoView + use<> {
+    let reduced = promotion.and_then(|code| code.on(&plan.id, &pass.amount, None));
+    let paid = reduced
+        .as_ref()
+        .map_or(&pass.amount, |reduced| &reduced.amount);
+    let until = match has {
+        HasPass::Until(at) => dates::day(at)
+            .map(|day| format!("You have it until {day}; another one starts when it ends.")),
+        HasPass::None | HasPass::Life => None,
+    };
+    let note = [
+        Some("It does not renew.".to_owned()),
+        pass.tax.map(|tax| tax.sentence().to_owned()),
+        until,
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(" ");
+    let verb = if matches!(has, HasPass::Until(_)) {
+        "Extend"
+    } else {
+        "Get"
+    };
+    let label = format!("{verb} {} – {} once", plan.name, paid.display());
+    let code = reduced.as_ref().and(promotion);
+    let button = if has == HasPass::Life {
+        view! {
+            <p class="state" data-state="granted"><Icon mark=Mark::Check />"Yours, for life"</p>
+        }
+        .into_any()
+    } else {
+        buy(&pass.price_id, label, code, main).into_any()
+    };
+    view! {
+        <div class="offer pass">
+            {amount(&pass.amount, reduced.as_ref(), &pass.length.after_amount())}
+            <p class="price-note">{note}</p>
+            {button}
+        </div>
+    }
+}
+
+/// The line below a price: the trial, what a year saves, and tax.
 fn note(plan: &OfferedPlan, price: &OfferedPrice, stand: Stand) -> String {
     let trial = plan
         .trial_days
@@ -136,7 +256,8 @@ fn note(plan: &OfferedPlan, price: &OfferedPrice, stand: Stand) -> String {
         })
         .flatten()
         .map(|saved| format!("Saves {}.", saved.display()));
-    [trial, saved]
+    let tax = price.tax.map(|tax| tax.sentence().to_owned());
+    [trial, saved, tax]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()

@@ -1,11 +1,11 @@
 //! `/`: the plans, and the way in.
 
 use super::{
-    Audience, Interval, OfferedPlan, PlansError, PlansPort,
-    card::{PlanCard, Stand},
+    Audience, CodeError, Interval, OfferedPlan, PlansError, PlansPort, Promotion, Shop,
+    card::{HasPass, PlanCard, Stand},
 };
-use crate::billing::{BillingPort, Standing};
-use crate::checkout::CheckoutError;
+use crate::billing::{BillingPort, PassLine, PassState, Standing};
+use crate::checkout::{CheckoutError, CheckoutPort};
 use crate::login::{self, Viewer};
 use crate::page::{Icon, Mark, Notice, Tagline, Tone, answer, community};
 use leptos::prelude::*;
@@ -22,8 +22,10 @@ struct Asked {
     /// Stripe's product id of the plan chosen before signing in.
     wanted: Option<String>,
     problem: Option<CheckoutError>,
-    /// Came back from a checkout that was left.
-    left: bool,
+    /// Came back from a checkout that was left: its id.
+    left: Option<String>,
+    /// A promotion code.
+    code: Option<String>,
 }
 
 #[component]
@@ -33,7 +35,8 @@ pub fn Landing() -> impl IntoView {
         yearly: query.get_str("interval") == Some("year"),
         wanted: query.get("plan"),
         problem: query.get_str("problem").and_then(CheckoutError::from_slug),
-        left: query.get_str("left").is_some(),
+        left: query.get("left"),
+        code: query.get("code").filter(|code| !code.trim().is_empty()),
     };
     let viewer = login::viewer();
     let house = community();
@@ -46,14 +49,9 @@ pub fn Landing() -> impl IntoView {
             </Notice>
         }
     });
-    let left = asked.left.then(|| {
-        view! {
-            <Notice
-                tone=Tone::Waiting
-                title="You left the payment page."
-                text="You were not charged, and nothing has started."
-            />
-        }
+    let left = asked.left.clone().map(|id| {
+        let viewer = viewer.clone();
+        Suspend::new(async move { left(viewer.as_ref(), &id).await })
     });
     let tagline = use_context::<Tagline>().map_or_else(|| LEDE.to_owned(), |tagline| tagline.0);
     let plans = Suspend::new({
@@ -71,12 +69,35 @@ pub fn Landing() -> impl IntoView {
                 {way_in(viewer)}
             </div>
             <ol class="how" aria-label="How it goes">
-                <li><Icon mark=Mark::Card /><div><strong>"You pay"</strong><p>"At Stripe, monthly or yearly."</p></div></li>
+                <li><Icon mark=Mark::Card /><div><strong>"You pay"</strong><p>"At Stripe, by month, by year or once."</p></div></li>
                 <li><Icon mark=Mark::Member /><div><strong>"Your membership starts"</strong><p>"At once, by itself."</p></div></li>
                 <li><Icon mark=Mark::Hash /><div><strong>"Discord opens"</strong><p>"You get your role, and see its channels."</p></div></li>
             </ol>
         </section>
         {plans}
+    }
+}
+
+/// The person left the payment page; why, if it was their card.
+async fn left(viewer: Option<&Viewer>, id: &str) -> AnyView {
+    let port = use_context::<Arc<dyn CheckoutPort>>();
+    let refusal = match (viewer, port) {
+        (Some(viewer), Some(port)) => port.refusal(&viewer.user_id, id).await,
+        _ => None,
+    };
+    match refusal {
+        Some(refusal) => {
+            let (title, text) = refusal.told();
+            view! { <Notice tone=Tone::Attention title=title text=text urgent=true /> }.into_any()
+        }
+        None => view! {
+            <Notice
+                tone=Tone::Waiting
+                title="You left the payment page."
+                text="You were not charged, and nothing has started."
+            />
+        }
+        .into_any(),
     }
 }
 
@@ -100,40 +121,103 @@ async fn plans(viewer: Option<Viewer>, asked: Asked) -> AnyView {
     let Some(port) = use_context::<Arc<dyn PlansPort>>() else {
         return unavailable(&PlansError::Unavailable);
     };
-    let held = match viewer {
-        Some(viewer) => held(&viewer).await,
-        None => None,
+    let user_id = viewer.as_ref().map(|viewer| viewer.user_id.clone());
+    let had = match viewer {
+        Some(viewer) => had(&viewer).await,
+        None => Had::default(),
     };
-    match port.offered().await {
-        Ok(plans) => {
-            let plans: Vec<_> = plans
-                .into_iter()
-                .filter(|plan| plan.audience == Audience::Individual)
-                .collect();
-            if plans.is_empty() {
+    match port.shop(asked.code.as_deref(), user_id.as_deref()).await {
+        Ok(mut shop) => {
+            shop.plans
+                .retain(|plan| plan.audience == Audience::Individual);
+            if shop.plans.is_empty() {
                 empty()
             } else {
-                view! { <Offered plans held asked /> }.into_any()
+                view! { <Offered shop had asked /> }.into_any()
             }
         }
         Err(error) => unavailable(&error),
     }
 }
 
-/// Name of the plan the person has now. A dashboard that cannot be read costs the mark on the
-/// card and nothing else: a checkout of somebody who has one leads to the dashboard anyway.
-async fn held(viewer: &Viewer) -> Option<String> {
-    let port = use_context::<Arc<dyn BillingPort>>()?;
-    let dashboard = port.dashboard(&viewer.user_id).await.ok()?;
-    let has = !matches!(dashboard.standing, Standing::None | Standing::Ended);
-    dashboard
-        .membership
-        .filter(|_| has)
-        .map(|membership| membership.plan_name)
+/// What the reader has already.
+#[derive(Clone, Default)]
+struct Had {
+    /// Name of the plan a subscription gives.
+    plan: Option<String>,
+    passes: Vec<PassLine>,
+}
+
+impl Had {
+    fn pass(&self, plan: &OfferedPlan) -> HasPass {
+        self.passes
+            .iter()
+            .filter(|pass| pass.plan_id == plan.id)
+            .filter(|pass| matches!(pass.state, PassState::Running | PassState::Ahead))
+            .map(|pass| pass.ends_at)
+            .max_by_key(|end| end.unwrap_or(i64::MAX))
+            .map_or(HasPass::None, |end| {
+                end.map_or(HasPass::Life, HasPass::Until)
+            })
+    }
+}
+
+/// A dashboard that cannot be read costs the marks on the cards and nothing else: a checkout of
+/// somebody who has a subscription leads to the dashboard anyway.
+async fn had(viewer: &Viewer) -> Had {
+    let Some(port) = use_context::<Arc<dyn BillingPort>>() else {
+        return Had::default();
+    };
+    let Ok(dashboard) = port.dashboard(&viewer.user_id).await else {
+        return Had::default();
+    };
+    let has = !matches!(
+        dashboard.standing,
+        Standing::None | Standing::Ended | Standing::Pass
+    );
+    Had {
+        plan: dashboard
+            .membership
+            .filter(|_| has)
+            .map(|membership| membership.plan_name),
+        passes: dashboard.passes,
+    }
+}
+
+/// What the code in the address does, or why it does nothing.
+fn promotion_notice(promotion: &Result<Promotion, CodeError>) -> AnyView {
+    match promotion {
+        Ok(promotion) => {
+            let title = format!("Code {}: {}.", promotion.code, promotion.worth());
+            view! {
+                <Notice
+                    tone=Tone::Granted
+                    title=title
+                    text="The prices below are with it, where it counts. It goes with you to checkout."
+                />
+            }
+            .into_any()
+        }
+        Err(error) => {
+            let told = error.told();
+            let text = format!("{} {}", told.meaning, told.next);
+            view! { <Notice tone=Tone::Attention title=told.title text=text /> }.into_any()
+        }
+    }
 }
 
 #[component]
-fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl IntoView {
+fn Offered(shop: Shop, had: Had, asked: Asked) -> impl IntoView {
+    let Shop {
+        plans,
+        takes_codes,
+        promotion,
+    } = shop;
+    let said = promotion.as_ref().map(promotion_notice);
+    let promotion = promotion.and_then(Result::ok);
+    let codes = (takes_codes && promotion.is_none()).then(|| {
+        view! { <p class="small codes">"Promotion codes can be entered at checkout."</p> }
+    });
     let offers = |interval| plans.iter().any(|plan| plan.price(interval).is_some());
     let switch = (offers(Interval::Month) && offers(Interval::Year)).then(|| {
         view! {
@@ -151,7 +235,7 @@ fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl 
         }
     });
     let count = plans.len().to_string();
-    let has = held.as_ref().map(|name| {
+    let has = had.plan.as_ref().map(|name| {
         view! {
             <p class="has">
                 {format!("You have {name}. ")}
@@ -166,14 +250,16 @@ fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl 
     let cards = plans
         .into_iter()
         .map(|plan| {
-            let stand = match &held {
+            let stand = match &had.plan {
                 Some(name) if *name == plan.name => Stand::Held,
                 Some(_) => Stand::Other,
                 None if asked.wanted.as_ref() == Some(&plan.id) => Stand::Wanted,
                 None => Stand::Free,
             };
             let main = stand == Stand::Wanted || (!chosen && plan.badge.is_some());
-            view! { <PlanCard plan stand main /> }
+            let has_pass = had.pass(&plan);
+            let promotion = promotion.clone();
+            view! { <PlanCard plan stand has_pass promotion main /> }
         })
         .collect_view();
     view! {
@@ -183,7 +269,9 @@ fn Offered(plans: Vec<OfferedPlan>, held: Option<String>, asked: Asked) -> impl 
                 {has}
                 {switch}
             </div>
+            {said}
             <ul class="plan-list" data-count=count>{cards}</ul>
+            {codes}
         </section>
     }
 }

@@ -4,7 +4,12 @@
 mod card;
 #[cfg(feature = "ssr")]
 pub mod landing;
+pub mod pass;
 pub mod problem;
+pub mod promotion;
+
+pub use pass::{OfferedPass, PassLength};
+pub use promotion::{CodeError, Promotion};
 
 use crate::money::Money;
 use async_trait::async_trait;
@@ -45,6 +50,38 @@ impl Interval {
     }
 }
 
+/// How tax and a price stand, where Stripe works tax out (`tax_behavior` of the price).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tax {
+    /// `exclusive`
+    Plus,
+    /// `inclusive`
+    Included,
+    /// Stripe's account settings decide.
+    AtCheckout,
+}
+
+impl Tax {
+    #[must_use]
+    pub fn from_stripe(word: Option<&str>) -> Self {
+        match word {
+            Some("exclusive") => Self::Plus,
+            Some("inclusive") => Self::Included,
+            _ => Self::AtCheckout,
+        }
+    }
+
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Plus => "Plus tax.",
+            Self::Included => "Tax included.",
+            Self::AtCheckout => "Checkout says what of it is tax.",
+        }
+    }
+}
+
 /// A price one can choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferedPrice {
@@ -53,6 +90,8 @@ pub struct OfferedPrice {
     pub interval: Interval,
     /// Per interval, and per seat for a company plan.
     pub amount: Money,
+    /// None where no tax is worked out.
+    pub tax: Option<Tax>,
 }
 
 /// A plan one can choose: a Stripe product with readable metadata and at least one active price.
@@ -70,6 +109,8 @@ pub struct OfferedPlan {
     pub trial_days: Option<u32>,
     /// Monthly before yearly; at most one of each.
     pub prices: Vec<OfferedPrice>,
+    /// Beside the others or instead of them.
+    pub pass: Option<OfferedPass>,
 }
 
 impl OfferedPlan {
@@ -77,6 +118,26 @@ impl OfferedPlan {
     pub fn price(&self, interval: Interval) -> Option<&OfferedPrice> {
         self.prices.iter().find(|price| price.interval == interval)
     }
+
+    /// Whether that price of Stripe's is one of the plan's.
+    #[must_use]
+    pub fn has_price(&self, price_id: &str) -> bool {
+        self.prices.iter().any(|price| price.id == price_id)
+            || self
+                .pass
+                .as_ref()
+                .is_some_and(|pass| pass.price_id == price_id)
+    }
+}
+
+/// What the landing page shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shop {
+    pub plans: Vec<OfferedPlan>,
+    /// Promotion codes can be typed in at checkout.
+    pub takes_codes: bool,
+    /// The code that the address carried, and what it does.
+    pub promotion: Option<Result<Promotion, CodeError>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -91,4 +152,7 @@ pub enum PlansError {
 pub trait PlansPort: Send + Sync {
     /// The plans on offer, in the operator's order. Empty until Stripe has been read once.
     async fn offered(&self) -> Result<Vec<OfferedPlan>, PlansError>;
+
+    /// The same with what a promotion code does to it. `user_id` is who looks, if known.
+    async fn shop(&self, code: Option<&str>, user_id: Option<&str>) -> Result<Shop, PlansError>;
 }

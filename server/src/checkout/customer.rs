@@ -44,6 +44,22 @@ pub async fn ensure(state: &AppState, lease: &Lease, user_id: &str) -> Result<St
     Ok(customer.id)
 }
 
+/// Whether Stripe has the customer no more; the row then says so, and the payer may get another.
+pub async fn is_gone(state: &AppState, lease: &Lease, customer_id: &str) -> Result<bool, Failure> {
+    let there = state.stripe.customer(customer_id).await?;
+    if there.is_some_and(|customer| !customer.deleted) {
+        return Ok(false);
+    }
+    let mut tx = state.db.begin().await?;
+    dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
+    sqlx::query("UPDATE customers SET deleted = 1 WHERE id = $1")
+        .bind(customer_id)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
 /// Stripe refuses a key with other parameters, and name or address can change between two tries:
 /// the key covers them, and how many customers came before.
 fn key(new: &NewCustomer, before: usize) -> String {

@@ -1,7 +1,9 @@
-//! Paying: one customer per payer, one open checkout, never a second subscription.
+//! Paying: one customer per payer, one open checkout, never a second subscription; passes stack.
 
 mod customer;
+mod intents;
 pub(crate) mod lease;
+mod left;
 mod progress;
 mod returned;
 mod start;
@@ -9,13 +11,12 @@ mod start;
 use crate::db::DbError;
 use crate::seal::SealError;
 use crate::state::AppState;
-use crate::stripe::{FailureClass, StripeError};
+use crate::stripe::StripeError;
 use crate::sync::SyncError;
-use app::checkout::{CheckoutError, CheckoutNext, CheckoutPort, Progress};
+use app::checkout::{CardRefusal, CheckoutError, CheckoutNext, CheckoutPort, Progress};
 use async_trait::async_trait;
 use std::time::Duration;
 
-pub use progress::progress;
 pub use returned::returned;
 pub use start::start;
 
@@ -61,13 +62,39 @@ impl Failure {
     fn told(&self) -> CheckoutError {
         match self {
             Self::Told(error) => *error,
-            Self::Busy => CheckoutError::StripeUnreachable,
-            Self::Stripe(error) => match error.class() {
-                FailureClass::Retry => CheckoutError::StripeUnreachable,
-                FailureClass::Absent | FailureClass::NeedsPerson => CheckoutError::StripeRefused,
-            },
+            Self::Busy => CheckoutError::UnderWay,
+            Self::Stripe(error) => of_stripe(error),
             Self::Db(_) | Self::Seal(_) => CheckoutError::Unavailable,
         }
+    }
+}
+
+/// Each failure of Stripe's has words of its own for the person.
+fn of_stripe(error: &StripeError) -> CheckoutError {
+    match error {
+        StripeError::Unreachable => CheckoutError::StripeUnreachable,
+        StripeError::TimedOut => CheckoutError::StripeTimedOut,
+        StripeError::Failing { .. } => CheckoutError::StripeFailing,
+        StripeError::RateLimited => CheckoutError::StripeBusy,
+        StripeError::Locked => CheckoutError::UnderWay,
+        StripeError::KeyRefused => CheckoutError::KeyRefused,
+        StripeError::KeyLacksRight { .. } => CheckoutError::KeyLacksRight,
+        StripeError::KeyReused => CheckoutError::KeyReused,
+        StripeError::Missing
+        | StripeError::Card { .. }
+        | StripeError::Refused { .. }
+        | StripeError::Unreadable { .. } => CheckoutError::StripeRefused,
+    }
+}
+
+/// The log line of what a person was told: what they asked for is not worth one.
+fn log(failure: &Failure, told: CheckoutError) {
+    if matches!(failure, Failure::Told(_)) {
+        tracing::info!(problem = told.slug(), "a checkout step was refused");
+    } else if told.passes() {
+        tracing::warn!(error = %failure, problem = told.slug(), "a checkout step failed");
+    } else {
+        tracing::error!(error = %failure, problem = told.slug(), "a checkout step failed; somebody has to look");
     }
 }
 
@@ -80,24 +107,41 @@ async fn patiently<T: Send + 'static>(
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(Ok(done))) => Ok(done),
         Ok(Ok(Err(failure))) => {
-            if !matches!(failure, Failure::Told(_)) {
-                tracing::warn!(error = %failure, "a checkout step failed");
-            }
-            Err(failure.told())
+            let told = failure.told();
+            log(&failure, told);
+            Err(told)
         }
         Ok(Err(stopped)) => {
             tracing::error!(error = %stopped, "a checkout step stopped");
             Err(CheckoutError::Unavailable)
         }
-        Err(_) => Err(CheckoutError::StripeUnreachable),
+        Err(_) => {
+            let told = CheckoutError::StripeTimedOut;
+            tracing::warn!(
+                problem = told.slug(),
+                "a checkout step takes too long; it goes on"
+            );
+            Err(told)
+        }
     }
 }
 
 #[async_trait]
 impl CheckoutPort for Checkout {
-    async fn start(&self, user_id: &str, price_id: &str) -> Result<CheckoutNext, CheckoutError> {
+    async fn start(
+        &self,
+        user_id: &str,
+        price_id: &str,
+        code: Option<&str>,
+    ) -> Result<CheckoutNext, CheckoutError> {
         let (state, user_id, price_id) = (self.0.clone(), user_id.to_owned(), price_id.to_owned());
-        patiently(async move { start::start(&state, &user_id, &price_id).await }).await
+        let code = code.map(str::to_owned);
+        let work = async move { start::start(&state, &user_id, &price_id, code.as_deref()).await };
+        patiently(work).await
+    }
+
+    async fn refusal(&self, user_id: &str, id: &str) -> Option<CardRefusal> {
+        left::refusal(&self.0, user_id, id).await
     }
 
     async fn returned(&self, user_id: &str, session_id: &str) -> Result<Progress, CheckoutError> {
@@ -110,8 +154,8 @@ impl CheckoutPort for Checkout {
         let (state, user_id, session_id) =
             (self.0.clone(), user_id.to_owned(), session_id.to_owned());
         patiently(async move {
-            returned::own_checkout(&state, &user_id, &session_id).await?;
-            Ok(progress(&state, &user_id).await?)
+            let own = returned::own_checkout(&state, &user_id, &session_id).await?;
+            Ok(progress::progress(&state, &user_id, &own.bought).await?)
         })
         .await
     }

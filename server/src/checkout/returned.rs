@@ -1,21 +1,36 @@
 //! The return from Stripe: whose session it is, and the truth read then and there.
 
-use super::{Failure, lease, progress};
+use super::progress::progress;
+use super::{Failure, lease};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
 use crate::state::AppState;
 use crate::sync::sync_payer;
 use app::checkout::{CheckoutError, Progress};
 
-/// The payer whose checkout the session is, if it is this user's. A session that does not exist
-/// and one of somebody else are told alike.
+/// What a checkout was for.
+pub enum Bought {
+    Subscription,
+    /// By its session.
+    Pass(String),
+}
+
+/// A checkout that is this user's.
+pub struct Own {
+    pub payer_id: String,
+    pub bought: Bought,
+}
+
+/// The checkout of the session, if it is this user's. A session that does not exist and one of
+/// somebody else are told alike.
 pub async fn own_checkout(
     state: &AppState,
     user_id: &str,
     session_id: &str,
-) -> Result<String, Failure> {
-    let row: Option<String> = sqlx::query_scalar(
-        "SELECT payers.id FROM checkouts JOIN payers ON payers.id = checkouts.payer_id \
+) -> Result<Own, Failure> {
+    let row: Option<(String, Option<String>)> = sqlx::query_as(
+        "SELECT payers.id, checkouts.pass_days FROM checkouts \
+         JOIN payers ON payers.id = checkouts.payer_id \
          WHERE checkouts.session_id = $1 AND payers.user_id = $2",
     )
     .bind(session_id)
@@ -23,7 +38,15 @@ pub async fn own_checkout(
     .fetch_optional(state.db.reader())
     .await
     .map_err(DbError::from)?;
-    row.ok_or_else(|| CheckoutError::NotYours.into())
+    let (payer_id, pass_days) = row.ok_or(CheckoutError::NotYours)?;
+    Ok(Own {
+        payer_id,
+        bought: if pass_days.is_some() {
+            Bought::Pass(session_id.to_owned())
+        } else {
+            Bought::Subscription
+        },
+    })
 }
 
 pub async fn returned(
@@ -31,12 +54,9 @@ pub async fn returned(
     user_id: &str,
     session_id: &str,
 ) -> Result<Progress, Failure> {
-    let payer_id = own_checkout(state, user_id, session_id).await?;
-    let before = progress(state, user_id).await?;
-    if matches!(
-        before,
-        Progress::Member | Progress::InDiscord | Progress::Attention
-    ) {
+    let Own { payer_id, bought } = own_checkout(state, user_id, session_id).await?;
+    let before = progress(state, user_id, &bought).await?;
+    if before != Progress::Paying {
         return Ok(before);
     }
     set_state(state, session_id, "open", "returned").await?;
@@ -47,11 +67,11 @@ pub async fn returned(
         lease::give_back(state, &held).await;
         return Err(error.into());
     }
-    let now = progress(state, user_id).await?;
+    let now = progress(state, user_id, &bought).await?;
     if now != Progress::Paying {
         return Ok(now);
     }
-    // No subscription yet: was anything paid at all?
+    // Nothing bought yet: was anything paid at all?
     let session = state.stripe.checkout(session_id).await?;
     Ok(
         match session.and_then(|session| session.status).as_deref() {

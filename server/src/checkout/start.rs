@@ -1,44 +1,43 @@
 //! Starting a checkout.
 
+use super::intents::{self, Choice, Settled};
 use super::{Failure, customer, lease};
-use crate::db::DbError;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::guards::LimitKind;
+use crate::plans::{self, promotion};
 use crate::state::AppState;
+use crate::stripe::StripeError;
 use crate::stripe::objects::CheckoutSession;
-use crate::stripe::{NewCheckout, StripeError};
 use crate::sync::{payers, sync_payer};
 use app::access::Status;
 use app::checkout::{CheckoutError, CheckoutNext};
-use secrecy::{ExposeSecret, SecretString};
+use app::money::Money;
+use app::plans::{CodeError, Interval, PassLength};
 
-/// A session is open for less than Stripe's 24 hours, so that its idempotency key outlives it.
-const OPEN_MS: i64 = 23 * 60 * 60 * 1000;
-
-/// Most payments are through by then.
-const FIRST_LOOK_MS: i64 = 10 * 60 * 1000;
-
-/// An intent to pay, as its row keeps it.
-#[derive(sqlx::FromRow)]
-struct Intent {
-    id: String,
-    price_id: String,
+/// A price one can choose, from our rows.
+struct Offer {
+    plan_id: String,
+    amount: Money,
+    /// None for a pass.
+    every: Option<Interval>,
+    pass: Option<PassLength>,
     trial_days: Option<i64>,
-    session_id: Option<String>,
-    url_sealed: Option<String>,
-    expires_at: i64,
 }
 
 pub async fn start(
     state: &AppState,
     user_id: &str,
     price_id: &str,
+    code: Option<&str>,
 ) -> Result<CheckoutNext, Failure> {
     state
         .limits
         .check(LimitKind::CheckoutUser, user_id, state.clock.wall_ms())
         .map_err(|_| CheckoutError::TooMany)?;
-    let trial_days = on_offer(state, price_id).await?;
+    let offer = on_offer(state, price_id).await?;
+    if code.is_some() && !state.config.checkout.promotion_codes {
+        return Err(CheckoutError::Code(CodeError::NotTaken).into());
+    }
     let now = state.clock.policy_ms();
     let payer_id = {
         let mut tx = state.db.begin().await?;
@@ -47,25 +46,52 @@ pub async fn start(
         id
     };
     let held = lease::take(state, &payer_id).await?;
-    let next = under_lease(state, &held, user_id, price_id, trial_days).await;
+    let next = under_lease(state, &held, user_id, price_id, &offer, code).await;
     lease::give_back(state, &held).await;
     next
 }
 
-/// The plan's trial, if the price is one a person can choose.
-async fn on_offer(state: &AppState, price_id: &str) -> Result<Option<i64>, Failure> {
-    let row: Option<(String, Option<i64>)> = sqlx::query_as(
-        "SELECT plans.audience, plans.trial_days FROM prices JOIN plans ON plans.id = prices.plan_id \
+type OfferRow = (
+    String,
+    String,
+    Option<i64>,
+    Option<String>,
+    String,
+    i64,
+    String,
+);
+
+/// The price, if it is one a person can choose.
+async fn on_offer(state: &AppState, price_id: &str) -> Result<Offer, Failure> {
+    let row: Option<OfferRow> = sqlx::query_as(
+        "SELECT plans.id, plans.audience, plans.trial_days, plans.pass_days, prices.period, \
+         prices.unit_amount, prices.currency FROM prices JOIN plans ON plans.id = prices.plan_id \
          WHERE prices.id = $1 AND prices.active = 1 AND plans.active = 1",
     )
     .bind(price_id)
     .fetch_optional(state.db.reader())
     .await?;
-    match row {
-        None => Err(CheckoutError::PriceGone.into()),
-        Some((audience, _)) if audience != "individual" => Err(CheckoutError::CompanyPlan.into()),
-        Some((_, trial_days)) => Ok(trial_days),
+    let Some((plan_id, audience, trial_days, pass_days, period, minor, currency)) = row else {
+        return Err(CheckoutError::PriceGone.into());
+    };
+    if audience != "individual" {
+        return Err(CheckoutError::CompanyPlan.into());
     }
+    let (every, pass) = match period.as_str() {
+        "month" => (Some(Interval::Month), None),
+        "year" => (Some(Interval::Year), None),
+        _ => {
+            let length = pass_days.as_deref().and_then(PassLength::from_word);
+            (None, Some(length.ok_or(CheckoutError::PriceGone)?))
+        }
+    };
+    Ok(Offer {
+        plan_id,
+        amount: Money::new(minor, &currency),
+        every,
+        pass,
+        trial_days: trial_days.filter(|_| pass.is_none()),
+    })
 }
 
 async fn under_lease(
@@ -73,31 +99,161 @@ async fn under_lease(
     held: &Lease,
     user_id: &str,
     price_id: &str,
-    trial_days: Option<i64>,
+    offer: &Offer,
+    code: Option<&str>,
 ) -> Result<CheckoutNext, Failure> {
     let customer_id = customer::ensure(state, held, user_id).await?;
-    if member(state, &held.id).await? {
-        mark(state, held).await?;
+    // A pass stacks; a second subscription is never sold.
+    if offer.pass.is_none() && member(state, &held.id).await? {
+        sync_payer(state, held).await?;
         return Ok(CheckoutNext::AlreadyMember);
     }
-    if let Some(intent) = open_intent(state, &held.id).await? {
-        match settle(state, held, &customer_id, &intent, price_id).await? {
+    let promotion_id = match code {
+        Some(code) => Some(applied(state, code, price_id, offer, &customer_id).await?),
+        None => None,
+    };
+    let first = offer.pass.is_none() && never_subscribed(state, &held.id).await?;
+    let choice = Choice {
+        price_id: price_id.to_owned(),
+        plan_id: offer.plan_id.clone(),
+        pass: offer.pass,
+        trial_days: offer.trial_days.filter(|_| first),
+        promotion_id,
+    };
+    if let Some(intent) = intents::pending(state, &held.id).await? {
+        match intents::settle(state, held, &customer_id, &intent, &choice).await? {
             Settled::Open(url) => return Ok(CheckoutNext::Pay { url }),
             Settled::Paid => {
-                mark(state, held).await?;
+                // The dashboard the person is led to is to show what was just seen: whoever wants
+                // a second one then buys it knowingly.
+                sync_payer(state, held).await?;
                 return Ok(CheckoutNext::AlreadyMember);
             }
             Settled::Over => {}
         }
     }
-    let first = never_subscribed(state, &held.id).await?;
-    let intent = new_intent(state, held, price_id, trial_days.filter(|_| first)).await?;
-    let session = open(state, &held.id, &customer_id, &intent).await?;
-    keep(state, held, &intent, &session).await?;
+    if offer.pass.is_some() && for_life(state, &held.id, &offer.plan_id).await? {
+        return Err(CheckoutError::ForLife.into());
+    }
+    let session = opened(state, held, user_id, &customer_id, &choice).await?;
     let url = session.url.ok_or_else(|| StripeError::Unreadable {
         what: "a new checkout session without its address".to_owned(),
     })?;
     Ok(CheckoutNext::Pay { url })
+}
+
+/// Opens a new session. A customer deleted at Stripe since we last read it gets a successor, once.
+async fn opened(
+    state: &AppState,
+    held: &Lease,
+    user_id: &str,
+    customer_id: &str,
+    choice: &Choice,
+) -> Result<CheckoutSession, Failure> {
+    let mut customer_id = customer_id.to_owned();
+    for last in [false, true] {
+        let intent = intents::create(state, held, choice).await?;
+        match intents::open(state, &held.id, &customer_id, &intent).await {
+            Ok(session) => {
+                intents::keep(state, held, &intent, &session).await?;
+                return Ok(session);
+            }
+            Err(Failure::Stripe(error)) => {
+                let refused = refusal(&error, choice);
+                if refused.is_some() || error == StripeError::Missing {
+                    // Stripe has opened nothing, and will not by this key.
+                    intents::give_up(state, held, &intent).await?;
+                }
+                if let Some(told) = refused {
+                    tracing::warn!(checkout = %intent.id, price = %choice.price_id, error = %error, problem = told.slug(), "Stripe does not sell it like that");
+                    look_at_plans(state, &intent.id).await?;
+                    return Err(told.into());
+                }
+                if error != StripeError::Missing {
+                    return Err(error.into());
+                }
+                if last || !customer::is_gone(state, held, &customer_id).await? {
+                    return Err(missing(choice).into());
+                }
+                tracing::warn!(customer = %customer_id, "a customer is gone at Stripe; the payer gets a new one");
+                customer_id = customer::ensure(state, held, user_id).await?;
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Err(StripeError::Missing.into())
+}
+
+/// What Stripe does not know, when it is not the customer: the code, or else the price.
+fn missing(choice: &Choice) -> CheckoutError {
+    if choice.promotion_id.is_some() {
+        CheckoutError::Code(CodeError::Over)
+    } else {
+        CheckoutError::PriceGone
+    }
+}
+
+/// What Stripe's refusal of a session is to the person, where it is more than a refusal: a price
+/// that was archived since we read the catalogue, or a code that is over or for something else.
+/// Stripe names the parameter (<https://docs.stripe.com/api/errors>).
+fn refusal(error: &StripeError, choice: &Choice) -> Option<CheckoutError> {
+    let StripeError::Refused { code, param } = error else {
+        return None;
+    };
+    if param.starts_with("line_items") && param.contains("price") {
+        return Some(CheckoutError::PriceGone);
+    }
+    let of_code = param.starts_with("discounts")
+        || code.starts_with("coupon")
+        || code.starts_with("promotion_code");
+    (of_code && choice.promotion_id.is_some()).then(|| {
+        // Expired, used up and withdrawn are looked up before; what is left is a restriction.
+        CheckoutError::Code(if code.contains("expired") || code.contains("inactive") {
+            CodeError::Over
+        } else {
+            CodeError::Elsewhere
+        })
+    })
+}
+
+/// The page the person is led back to is to show what is really on offer.
+async fn look_at_plans(state: &AppState, trace: &str) -> Result<(), Failure> {
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    dirty::mark(
+        &mut tx,
+        SubjectKind::Plans,
+        plans::SUBJECT,
+        now,
+        Class::Urgent,
+        trace,
+    )
+    .await?;
+    tx.commit().await?;
+    state.work.notify_one();
+    Ok(())
+}
+
+/// Stripe's id of the code, if it counts for this price and customer.
+async fn applied(
+    state: &AppState,
+    code: &str,
+    price_id: &str,
+    offer: &Offer,
+    customer_id: &str,
+) -> Result<String, Failure> {
+    let found = promotion::find(state, code, Some(customer_id))
+        .await
+        .map_err(CheckoutError::Code)?;
+    if found
+        .promotion
+        .on(&offer.plan_id, &offer.amount, offer.every)
+        .is_none()
+    {
+        tracing::info!(price = %price_id, promotion = %found.id, "a promotion code does nothing for this price");
+        return Err(CheckoutError::Code(CodeError::Elsewhere).into());
+    }
+    Ok(found.id)
 }
 
 /// Whether Stripe has a subscription of any of the payer's customers that is not over. One whose
@@ -123,12 +279,18 @@ async fn member(state: &AppState, payer_id: &str) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// The dashboard the person is led to is to show what was just seen.
-async fn mark(state: &AppState, held: &Lease) -> Result<(), Failure> {
-    match sync_payer(state, held).await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+/// Whether the plan is the person's for good, so that another pass of it adds nothing.
+async fn for_life(state: &AppState, payer_id: &str, plan_id: &str) -> Result<bool, Failure> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM passes JOIN entitlements ON entitlements.source = 'pass' \
+         AND entitlements.source_id = passes.id AND entitlements.state = 'granted' \
+         WHERE passes.payer_id = $1 AND passes.plan_id = $2 AND passes.ends_at IS NULL",
+    )
+    .bind(payer_id)
+    .bind(plan_id)
+    .fetch_one(state.db.reader())
+    .await?;
+    Ok(count > 0)
 }
 
 async fn never_subscribed(state: &AppState, payer_id: &str) -> Result<bool, Failure> {
@@ -139,195 +301,35 @@ async fn never_subscribed(state: &AppState, payer_id: &str) -> Result<bool, Fail
     Ok(count == 0)
 }
 
-async fn open_intent(state: &AppState, payer_id: &str) -> Result<Option<Intent>, Failure> {
-    Ok(sqlx::query_as(
-        "SELECT id, price_id, trial_days, session_id, url_sealed, expires_at FROM checkouts \
-         WHERE payer_id = $1 AND state IN ('opening', 'open', 'returned') ORDER BY created_at DESC LIMIT 1",
-    )
-    .bind(payer_id)
-    .fetch_optional(state.db.reader())
-    .await?)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-enum Settled {
-    /// Still open, for the same price.
-    Open(String),
-    Paid,
-    /// Expired, ended here, or never came to be.
-    Over,
-}
-
-/// Finds out what became of the checkout that was started before.
-async fn settle(
-    state: &AppState,
-    held: &Lease,
-    customer_id: &str,
-    intent: &Intent,
-    price_id: &str,
-) -> Result<Settled, Failure> {
-    let session = match &intent.session_id {
-        Some(id) => state.stripe.checkout(id).await?,
-        // Stripe was asked and never heard: the same key brings what it made, if anything.
-        None if intent.expires_at > state.clock.policy_ms() => {
-            match open(state, &held.id, customer_id, intent).await {
-                Ok(session) => {
-                    keep(state, held, intent, &session).await?;
-                    Some(session)
-                }
-                Err(Failure::Stripe(
-                    StripeError::KeyReused | StripeError::Refused { .. } | StripeError::Missing,
-                )) => None,
-                Err(error) => return Err(error),
-            }
+    #[test]
+    fn a_refusal_is_told_by_the_parameter_stripe_names() {
+        let choice = Choice {
+            price_id: "price_1".into(),
+            plan_id: "prod_1".into(),
+            pass: None,
+            trial_days: None,
+            promotion_id: Some("promo_1".into()),
+        };
+        let over = Some(CheckoutError::Code(CodeError::Over));
+        let elsewhere = Some(CheckoutError::Code(CodeError::Elsewhere));
+        let code_param = "discounts[0][promotion_code]";
+        for (code, param, told) in [
+            ("", "line_items[0][price]", Some(CheckoutError::PriceGone)),
+            ("coupon_expired", "", over),
+            ("promotion_code_expired", code_param, over),
+            ("", code_param, elsewhere),
+            ("parameter_unknown", "mode", None),
+        ] {
+            let error = StripeError::Refused {
+                code: code.to_owned(),
+                param: param.to_owned(),
+            };
+            assert_eq!(refusal(&error, &choice), told, "{code} {param}");
         }
-        None => None,
-    };
-    let status = session
-        .as_ref()
-        .and_then(|session| session.status.as_deref());
-    match (status, session.as_ref()) {
-        (Some("complete"), _) => Ok(Settled::Paid),
-        (Some("open"), Some(session)) if intent.price_id == price_id => {
-            match address(state, intent, session) {
-                Some(url) => Ok(Settled::Open(url)),
-                None => end(state, held, intent, Some(&session.id)).await,
-            }
-        }
-        (Some("open"), Some(session)) => end(state, held, intent, Some(&session.id)).await,
-        _ => end(state, held, intent, None).await,
+        assert_eq!(refusal(&StripeError::TimedOut, &choice), None);
     }
-}
-
-fn address(state: &AppState, intent: &Intent, session: &CheckoutSession) -> Option<String> {
-    session.url.clone().or_else(|| {
-        let sealed = intent.url_sealed.as_ref()?;
-        let opened = state.seal.open(&place(&intent.id), sealed).ok()?;
-        Some(opened.expose_secret().to_owned())
-    })
-}
-
-fn place(intent_id: &str) -> String {
-    format!("checkouts/{intent_id}/url")
-}
-
-/// Ends an open session at Stripe before another is opened; one that was paid meanwhile counts.
-async fn end(
-    state: &AppState,
-    held: &Lease,
-    intent: &Intent,
-    session_id: Option<&str>,
-) -> Result<Settled, Failure> {
-    if let Some(id) = session_id
-        && let Err(error) = state.stripe.expire_checkout(id).await
-    {
-        let session = state.stripe.checkout(id).await?;
-        match session.and_then(|session| session.status).as_deref() {
-            Some("complete") => return Ok(Settled::Paid),
-            Some("open") => return Err(error.into()),
-            _ => {}
-        }
-    }
-    let mut tx = state.db.begin().await?;
-    dirty::check_fence(&state.db, &mut tx, held, state.clock.wall_ms()).await?;
-    sqlx::query("UPDATE checkouts SET state = 'over', url_sealed = NULL WHERE id = $1")
-        .bind(&intent.id)
-        .execute(&mut *tx)
-        .await?;
-    tx.commit().await?;
-    Ok(Settled::Over)
-}
-
-/// Writes the intent before Stripe is asked, so that a lost answer can be asked for again.
-async fn new_intent(
-    state: &AppState,
-    held: &Lease,
-    price_id: &str,
-    trial_days: Option<i64>,
-) -> Result<Intent, DbError> {
-    let now = state.clock.policy_ms();
-    let intent = Intent {
-        id: state.rng.id("chk_"),
-        price_id: price_id.to_owned(),
-        trial_days,
-        session_id: None,
-        url_sealed: None,
-        expires_at: now + OPEN_MS,
-    };
-    let mut tx = state.db.begin().await?;
-    dirty::check_fence(&state.db, &mut tx, held, state.clock.wall_ms()).await?;
-    sqlx::query(
-        "INSERT INTO checkouts (id, payer_id, price_id, trial_days, state, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, 'opening', $5, $6)",
-    )
-    .bind(&intent.id)
-    .bind(&held.id)
-    .bind(&intent.price_id)
-    .bind(intent.trial_days)
-    .bind(now)
-    .bind(intent.expires_at)
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
-    Ok(intent)
-}
-
-async fn open(
-    state: &AppState,
-    payer_id: &str,
-    customer_id: &str,
-    intent: &Intent,
-) -> Result<CheckoutSession, Failure> {
-    let new = NewCheckout {
-        customer_id: customer_id.to_owned(),
-        payer_id: payer_id.to_owned(),
-        checkout_id: intent.id.clone(),
-        price_id: intent.price_id.clone(),
-        trial_days: intent.trial_days.and_then(|days| u32::try_from(days).ok()),
-        success_url: state
-            .config
-            .own_url("/billing?session_id={CHECKOUT_SESSION_ID}"),
-        cancel_url: state.config.own_url("/?left=1"),
-        expires_at: intent.expires_at / 1000,
-    };
-    Ok(state.stripe.create_checkout(&new, &intent.id).await?)
-}
-
-async fn keep(
-    state: &AppState,
-    held: &Lease,
-    intent: &Intent,
-    session: &CheckoutSession,
-) -> Result<(), Failure> {
-    let sealed = match &session.url {
-        Some(url) => Some(
-            state
-                .seal
-                .seal(&place(&intent.id), &SecretString::from(url.clone()))?,
-        ),
-        None => None,
-    };
-    let mut tx = state.db.begin().await?;
-    dirty::check_fence(&state.db, &mut tx, held, state.clock.wall_ms()).await?;
-    sqlx::query(
-        "UPDATE checkouts SET session_id = $1, url_sealed = $2, state = 'open', expires_at = $3 WHERE id = $4",
-    )
-    .bind(&session.id)
-    .bind(sealed)
-    .bind(session.expires_at.saturating_mul(1000))
-    .bind(&intent.id)
-    .execute(&mut *tx)
-    .await?;
-    // Should neither the person nor an event come back, a look at Stripe tells what became of it.
-    let look = state.clock.policy_ms() + FIRST_LOOK_MS;
-    dirty::mark(
-        &mut tx,
-        SubjectKind::Payer,
-        &held.id,
-        look,
-        Class::Bulk,
-        &intent.id,
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(())
 }

@@ -89,6 +89,15 @@ pub struct Config {
     pub site_root: String,
     /// Origins of Stripe's hosted pages on a domain of the community's own.
     pub checkout_origins: Vec<String>,
+    pub checkout: CheckoutSettings,
+}
+
+/// What Stripe's payment pages do beside taking money.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckoutSettings {
+    pub promotion_codes: bool,
+    /// Stripe works tax out; the account must be set up for it.
+    pub automatic_tax: bool,
 }
 
 impl Config {
@@ -155,6 +164,10 @@ impl Config {
             retention_days: retention(&get)?,
             site_root: get("LEPTOS_SITE_ROOT").unwrap_or_else(|| "target/site".to_owned()),
             checkout_origins: origins(&get)?,
+            checkout: CheckoutSettings {
+                promotion_codes: switch(&get, "PROMOTION_CODES")?,
+                automatic_tax: switch(&get, "AUTOMATIC_TAX")?,
+            },
             public_url,
             stripe,
             discord,
@@ -222,6 +235,15 @@ fn list(text: Option<String>) -> Vec<String> {
         .map(|part| part.trim().to_owned())
         .filter(|part| !part.is_empty())
         .collect()
+}
+
+/// Off unless it says otherwise.
+fn switch(get: &Get, name: &'static str) -> Result<bool, ConfigError> {
+    match get(name).as_deref() {
+        None | Some("off") => Ok(false),
+        Some("on") => Ok(true),
+        Some(_) => Err(invalid(name, "on or off")),
+    }
 }
 
 fn database_url(text: Option<String>) -> Result<String, ConfigError> {

@@ -30,6 +30,7 @@ fn a_complete_environment_starts_with_the_contracts_defaults() {
     assert_eq!(config.stripe.rate.all, 20);
     assert_eq!(config.retention_days, 90);
     assert!(config.https() && !config.stripe.live);
+    assert!(!config.checkout.promotion_codes && !config.checkout.automatic_tax);
     assert_eq!(
         config.own_url("/billing"),
         "https://members.example.org/billing"
@@ -62,6 +63,8 @@ fn what_cannot_be_read_is_named() {
         ("METRICS_ADDR", "nine"),
         ("STRIPE_RATE", "0"),
         ("RETENTION_DAYS", "31"),
+        ("PROMOTION_CODES", "yes"),
+        ("AUTOMATIC_TAX", "true"),
     ] {
         let mut vars = complete();
         vars.insert(name, value);

@@ -22,6 +22,10 @@ pub enum LimitKind {
     PreviewUser,
     /// Changes of a membership, by user id.
     ChangeUser,
+    /// Promotion codes looked up for the landing page, all together.
+    PromotionCode,
+    /// Looks at why a checkout was left, by user id.
+    LeftUser,
 }
 
 const WINDOW_MS: i64 = 60_000;
@@ -36,7 +40,8 @@ impl LimitKind {
         match self {
             Self::LoginAddress | Self::PreviewUser => 20,
             Self::CheckoutUser | Self::ChangeUser => 6,
-            Self::CallbackAddress | Self::CheckoutAddress => 30,
+            Self::LeftUser => 10,
+            Self::CallbackAddress | Self::CheckoutAddress | Self::PromotionCode => 30,
         }
     }
 }
@@ -118,6 +123,8 @@ mod tests {
             (LimitKind::CheckoutAddress, 30),
             (LimitKind::PreviewUser, 20),
             (LimitKind::ChangeUser, 6),
+            (LimitKind::PromotionCode, 30),
+            (LimitKind::LeftUser, 10),
         ] {
             let limits = Limits::new();
             for n in 0..allowance {

@@ -1,6 +1,6 @@
 //! What a product's metadata says, checked.
 
-use app::plans::Audience;
+use app::plans::{Audience, PassLength};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
@@ -11,6 +11,8 @@ pub struct PlanMeaning {
     /// Discord role ids, without doubles, in the order written.
     pub roles: Vec<String>,
     pub trial_days: Option<i64>,
+    /// What its one-time prices give.
+    pub pass: Option<PassLength>,
     pub order: i64,
     pub badge: Option<String>,
 }
@@ -23,6 +25,8 @@ pub enum MetadataError {
     Roles,
     #[error("rollcall_trial_days must be a whole number of days from 1 to 730")]
     TrialDays,
+    #[error("rollcall_pass_days must be a whole number of days from 1 to 36500, or life")]
+    PassDays,
     #[error("rollcall_order must be a whole number")]
     Order,
 }
@@ -62,6 +66,9 @@ pub fn meaning<S: BuildHasher>(
             _ => Err(MetadataError::TrialDays),
         })
         .transpose()?;
+    let pass = get("rollcall_pass_days")
+        .map(|days| PassLength::from_word(days).ok_or(MetadataError::PassDays))
+        .transpose()?;
     let order = get("rollcall_order")
         .map(|order| order.parse().map_err(|_| MetadataError::Order))
         .transpose()?
@@ -70,6 +77,7 @@ pub fn meaning<S: BuildHasher>(
         audience,
         roles,
         trial_days,
+        pass,
         order,
         badge: get("rollcall_badge").map(str::to_owned),
     }))
@@ -99,6 +107,7 @@ mod tests {
             ("rollcall_audience", "individual"),
             ("rollcall_roles", "12, 13,12"),
             ("rollcall_trial_days", "14"),
+            ("rollcall_pass_days", " life "),
             ("rollcall_order", "2"),
             ("rollcall_badge", " Most chosen "),
         ])
@@ -106,6 +115,7 @@ mod tests {
         .unwrap();
         assert_eq!(plan.roles, ["12", "13"]);
         assert_eq!((plan.trial_days, plan.order), (Some(14), 2));
+        assert_eq!(plan.pass, Some(PassLength::Life));
         assert_eq!(plan.badge.as_deref(), Some("Most chosen"));
     }
 
@@ -127,6 +137,14 @@ mod tests {
             (
                 vec![ours, ("rollcall_roles", "1"), ("rollcall_trial_days", "0")],
                 MetadataError::TrialDays,
+            ),
+            (
+                vec![
+                    ours,
+                    ("rollcall_roles", "1"),
+                    ("rollcall_pass_days", "a season"),
+                ],
+                MetadataError::PassDays,
             ),
             (
                 vec![ours, ("rollcall_roles", "1"), ("rollcall_order", "first")],

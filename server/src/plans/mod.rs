@@ -3,6 +3,7 @@
 
 mod metadata;
 mod offered;
+pub(crate) mod promotion;
 mod read;
 
 pub use metadata::{MetadataError, PlanMeaning, meaning};

@@ -1,17 +1,20 @@
 //! Taking Stripe's catalogue over into our rows, in one transaction.
 
-use super::metadata::{PlanMeaning, meaning};
+use super::metadata::{MetadataError, PlanMeaning, meaning};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
+use crate::incidents;
 use crate::state::AppState;
 use crate::stripe::StripeError;
 use crate::stripe::objects::{Price, Product};
-use app::plans::Audience;
+use app::plans::{Audience, PassLength};
 use sqlx::AnyConnection;
 use std::collections::{HashMap, HashSet};
 
 /// Events keep plans fresh; this catches what no event told.
 const LOOK_AGAIN_MS: i64 = 6 * 60 * 60 * 1000;
+/// The incident of a product whose metadata cannot be read.
+const UNREADABLE: &str = "plan_unreadable";
 
 #[derive(Debug, thiserror::Error)]
 pub enum PlansSyncError {
@@ -36,6 +39,7 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
     let mut changed = Vec::new();
     let mut seen = HashSet::new();
+    let mut unreadable = HashSet::new();
     for product in &products {
         match meaning(&product.metadata) {
             Ok(None) => {}
@@ -47,18 +51,12 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
             }
             Err(problem) => {
                 seen.insert(product.id.as_str());
-                tracing::error!(plan = %product.id, problem = %problem, "a plan's metadata cannot be read; its last readable mapping stays");
-                sqlx::query("UPDATE plans SET problem = $1, name = $2, active = $3, read_at = $4 WHERE id = $5")
-                    .bind(problem.to_string())
-                    .bind(&product.name)
-                    .bind(i64::from(product.active))
-                    .bind(now)
-                    .bind(&product.id)
-                    .execute(&mut *tx)
-                    .await?;
+                unreadable.insert(product.id.as_str());
+                keep_last(&mut tx, product, &problem, now).await?;
             }
         }
     }
+    close_mended(&mut tx, &unreadable, now).await?;
     withdraw_unseen(&mut tx, &seen, now).await?;
     take_over_prices(&mut tx, &prices, &seen).await?;
     for plan_id in &changed {
@@ -96,6 +94,48 @@ async fn any_unknown_role(conn: &mut AnyConnection) -> Result<bool, DbError> {
     Ok(unknown > 0)
 }
 
+/// The operator is told; whoever has the plan keeps what it last meant, and so does its offer.
+async fn keep_last(
+    conn: &mut AnyConnection,
+    product: &Product,
+    problem: &MetadataError,
+    now: i64,
+) -> Result<(), DbError> {
+    tracing::error!(plan = %product.id, problem = %problem, "a plan's metadata cannot be read; its last readable mapping stays");
+    sqlx::query(
+        "UPDATE plans SET problem = $1, name = $2, active = $3, read_at = $4 WHERE id = $5",
+    )
+    .bind(problem.to_string())
+    .bind(&product.name)
+    .bind(i64::from(product.active))
+    .bind(now)
+    .bind(&product.id)
+    .execute(&mut *conn)
+    .await?;
+    let detail = format!(
+        "The metadata of “{}” at Stripe cannot be read: {problem}. Its last readable meaning stays; a product \
+         that never had one is not on offer.",
+        product.name
+    );
+    incidents::open(conn, UNREADABLE, &product.id, &detail, now).await
+}
+
+async fn close_mended(
+    conn: &mut AnyConnection,
+    unreadable: &HashSet<&str>,
+    now: i64,
+) -> Result<(), DbError> {
+    let open: Vec<String> =
+        sqlx::query_scalar("SELECT subject FROM incidents WHERE kind = $1 AND closed_at IS NULL")
+            .bind(UNREADABLE)
+            .fetch_all(&mut *conn)
+            .await?;
+    for subject in open.iter().filter(|id| !unreadable.contains(id.as_str())) {
+        incidents::close(conn, UNREADABLE, subject, now).await?;
+    }
+    Ok(())
+}
+
 /// Writes one readable plan; answers whether the roles it gives changed.
 async fn take_over(
     conn: &mut AnyConnection,
@@ -113,11 +153,11 @@ async fn take_over(
         .fetch_optional(&mut *conn)
         .await?;
     sqlx::query(
-        "INSERT INTO plans (id, name, description, features, audience, position, badge, trial_days, active, problem, read_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, $10) \
+        "INSERT INTO plans (id, name, description, features, audience, position, badge, trial_days, pass_days, active, problem, read_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, $11) \
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description, \
          features = excluded.features, audience = excluded.audience, position = excluded.position, \
-         badge = excluded.badge, trial_days = excluded.trial_days, active = excluded.active, \
+         badge = excluded.badge, trial_days = excluded.trial_days, pass_days = excluded.pass_days, active = excluded.active, \
          problem = NULL, read_at = excluded.read_at",
     )
     .bind(&product.id)
@@ -131,6 +171,7 @@ async fn take_over(
     .bind(plan.order)
     .bind(&plan.badge)
     .bind(plan.trial_days)
+    .bind(plan.pass.map(PassLength::word))
     .bind(i64::from(product.active))
     .bind(now)
     .execute(&mut *conn)
@@ -239,30 +280,43 @@ async fn take_over_prices(
         .iter()
         .filter(|price| ours.contains(price.product_id()))
     {
-        let period = match price.recurring.as_ref() {
-            Some(recurring) if recurring.interval_count.unwrap_or(1) == 1 => {
-                recurring.interval.as_str()
-            }
-            _ => continue,
-        };
-        let (Some(amount), "month" | "year") = (price.unit_amount, period) else {
+        let Some((amount, period)) = price.unit_amount.zip(period(price)) else {
             continue;
         };
+        // A one-time price means something only with a length of access.
         sqlx::query(
-            "INSERT INTO prices (id, plan_id, currency, unit_amount, period, active) \
-             SELECT $1, $2, $3, $4, $5, 1 WHERE EXISTS (SELECT 1 FROM plans WHERE id = $2) \
+            "INSERT INTO prices (id, plan_id, currency, unit_amount, period, tax_behavior, active) \
+             SELECT $1, $2, $3, $4, $5, $6, 1 WHERE EXISTS \
+             (SELECT 1 FROM plans WHERE id = $2 AND ($5 <> 'once' OR pass_days IS NOT NULL)) \
              ON CONFLICT (id) DO UPDATE SET plan_id = excluded.plan_id, currency = excluded.currency, \
-             unit_amount = excluded.unit_amount, period = excluded.period, active = 1",
+             unit_amount = excluded.unit_amount, period = excluded.period, \
+             tax_behavior = excluded.tax_behavior, active = 1",
         )
         .bind(&price.id)
         .bind(price.product_id())
         .bind(&price.currency)
         .bind(amount)
         .bind(period)
+        .bind(&price.tax_behavior)
         .execute(&mut *conn)
         .await?;
     }
     Ok(())
+}
+
+/// `month`, `year` or `once`; none for what is not sold here.
+fn period(price: &Price) -> Option<&'static str> {
+    let Some(recurring) = &price.recurring else {
+        return Some("once");
+    };
+    match (
+        recurring.interval.as_str(),
+        recurring.interval_count.unwrap_or(1),
+    ) {
+        ("month", 1) => Some("month"),
+        ("year", 1) => Some("year"),
+        _ => None,
+    }
 }
 
 /// Marks everybody who has, or had, the plan.

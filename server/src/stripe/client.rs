@@ -1,9 +1,7 @@
 //! The real Stripe: typed request builders, sent over our own transport.
 
-use super::objects::{
-    Account, CheckoutSession, Customer, Invoice, Page, Price, Product, Subscription,
-};
-use super::{NewCheckout, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
+use super::objects::{Account, Customer, Invoice, Page, Price, Product, Subscription};
+use super::{NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
 use crate::clock::Clock;
 use crate::rng::Rng;
 use crate::wire::Wire;
@@ -13,10 +11,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use stripe_billing::invoice::ListInvoice;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
-use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionSubscriptionData,
-    ExpireCheckoutSession, RetrieveCheckoutSession,
-};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::customer::{CreateCustomer, RetrieveCustomer};
 use stripe_product::price::ListPrice;
@@ -171,41 +165,5 @@ impl StripeApi for StripeClient {
             },
         )
         .await
-    }
-
-    async fn create_checkout(
-        &self,
-        new: &NewCheckout,
-        key: &str,
-    ) -> Result<CheckoutSession, StripeError> {
-        let mut item = CreateCheckoutSessionLineItems::new();
-        item.price = Some(new.price_id.clone());
-        item.quantity = Some(1);
-        let mut subscription = CreateCheckoutSessionSubscriptionData::new();
-        subscription.metadata = Some(ours(&new.payer_id));
-        subscription.trial_period_days = new.trial_days;
-        let request = CreateCheckoutSession::new()
-            .mode(stripe_shared::CheckoutSessionMode::Subscription)
-            .customer(&new.customer_id)
-            .client_reference_id(&new.checkout_id)
-            .metadata(ours(&new.payer_id))
-            .line_items(vec![item])
-            .subscription_data(subscription)
-            .success_url(&new.success_url)
-            .cancel_url(&new.cancel_url)
-            .expires_at(new.expires_at);
-        self.transport.send(&request.build(), Some(key)).await
-    }
-
-    async fn checkout(&self, session_id: &str) -> Result<Option<CheckoutSession>, StripeError> {
-        self.found(&RetrieveCheckoutSession::new(session_id).build())
-            .await
-    }
-
-    async fn expire_checkout(&self, session_id: &str) -> Result<(), StripeError> {
-        let request = ExpireCheckoutSession::new(session_id).build();
-        let key = format!("expire-{session_id}");
-        let _: serde_json::Value = self.transport.send(&request, Some(&key)).await?;
-        Ok(())
     }
 }

@@ -13,6 +13,8 @@ pub mod objects;
 pub mod portal;
 pub mod portal_configurations;
 mod priority;
+pub mod promotions;
+pub mod sessions;
 mod transport;
 
 pub use budget::Rate;
@@ -26,10 +28,12 @@ pub use events::EventsApi;
 pub use portal::{PortalApi, PortalFlow, PortalVisit};
 pub use portal_configurations::PortalConfigurationsApi;
 pub use priority::Priority;
+pub use promotions::PromotionsApi;
+pub use sessions::{NewCheckout, SessionsApi};
 pub use transport::{StripeConfig, Transport};
 
 use async_trait::async_trait;
-use objects::{Account, CheckoutSession, Customer, Invoice, Price, Product, Subscription};
+use objects::{Account, Customer, Invoice, Price, Product, Subscription};
 
 /// The version every request and our webhook endpoint name.
 pub const API_VERSION: &str = "2026-09-30.endive";
@@ -43,21 +47,6 @@ pub struct NewCustomer {
     pub email: Option<String>,
 }
 
-/// A Checkout Session to be opened.
-#[derive(Clone, Debug)]
-pub struct NewCheckout {
-    pub customer_id: String,
-    pub payer_id: String,
-    /// Our checkout's id; goes to `client_reference_id`.
-    pub checkout_id: String,
-    pub price_id: String,
-    pub trial_days: Option<u32>,
-    pub success_url: String,
-    pub cancel_url: String,
-    /// Unix seconds.
-    pub expires_at: i64,
-}
-
 /// Stripe, as far as Rollcall asks it. Every creating call takes a durable idempotency key.
 #[async_trait]
 pub trait StripeApi:
@@ -68,6 +57,8 @@ pub trait StripeApi:
     + EventsApi
     + PortalApi
     + PortalConfigurationsApi
+    + PromotionsApi
+    + SessionsApi
     + Send
     + Sync
 {
@@ -90,14 +81,4 @@ pub trait StripeApi:
     async fn products(&self) -> Result<Vec<Product>, StripeError>;
     /// Every active price.
     async fn prices(&self) -> Result<Vec<Price>, StripeError>;
-    async fn create_checkout(
-        &self,
-        new: &NewCheckout,
-        key: &str,
-    ) -> Result<CheckoutSession, StripeError>;
-    /// `None`: Stripe does not know the id.
-    async fn checkout(&self, session_id: &str) -> Result<Option<CheckoutSession>, StripeError>;
-    /// Ends an open session. One that is complete or expired already is an error of class
-    /// [`FailureClass::NeedsPerson`] whose truth a read tells.
-    async fn expire_checkout(&self, session_id: &str) -> Result<(), StripeError>;
 }

@@ -210,6 +210,9 @@ pub struct Price {
     pub unit_amount: Option<i64>,
     #[serde(default)]
     pub recurring: Option<Recurring>,
+    /// `exclusive`, `inclusive`, `unspecified`.
+    #[serde(default)]
+    pub tax_behavior: Option<String>,
 }
 
 impl Price {
@@ -236,16 +239,58 @@ pub struct CheckoutSession {
     pub customer: Option<Expandable<Customer>>,
     #[serde(default)]
     pub client_reference_id: Option<String>,
+    /// `payment`, `subscription`, `setup`.
+    #[serde(default)]
+    pub mode: Option<String>,
     /// `open`, `complete`, `expired`.
     #[serde(default)]
     pub status: Option<String>,
     /// `paid`, `unpaid`, `no_payment_required`.
     #[serde(default)]
     pub payment_status: Option<String>,
+    #[serde(default)]
+    pub payment_intent: Option<Expandable<PaymentIntent>>,
+    #[serde(default)]
+    pub amount_total: Option<i64>,
+    #[serde(default)]
+    pub currency: Option<String>,
+    #[serde(default)]
+    pub metadata: HashMap<String, String>,
     /// Gone once the session is over.
     #[serde(default)]
     pub url: Option<String>,
+    pub created: i64,
     pub expires_at: i64,
+}
+
+/// A payment, made or tried.
+#[derive(Clone, Deserialize)]
+pub struct PaymentIntent {
+    pub id: String,
+    /// `requires_payment_method` (nothing tried, or it failed), `processing` (a bank takes its
+    /// time), `succeeded`, `canceled`, and others.
+    pub status: String,
+    pub created: i64,
+    #[serde(default)]
+    pub latest_charge: Option<Expandable<ChargedAt>>,
+    #[serde(default)]
+    pub last_payment_error: Option<PaymentError>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct ChargedAt {
+    pub id: String,
+    pub created: i64,
+}
+
+/// Why a payment did not go through, in Stripe's words (<https://docs.stripe.com/error-codes>,
+/// <https://docs.stripe.com/declines/codes>).
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PaymentError {
+    #[serde(default)]
+    pub code: Option<String>,
+    #[serde(default)]
+    pub decline_code: Option<String>,
 }
 
 impl CheckoutSession {

@@ -8,6 +8,7 @@ mod customer;
 mod entitle;
 pub mod health;
 mod hold;
+pub mod passes;
 mod payer;
 pub mod payers;
 mod policy_clock;

@@ -1,6 +1,6 @@
 //! Sync of one payer: read under the lease, then write in one transaction.
 
-use super::{hold, payers, truth, write};
+use super::{hold, passes, payers, truth, write};
 use crate::db::DbError;
 use crate::db::dirty::Lease;
 use crate::state::AppState;
@@ -29,12 +29,14 @@ impl From<sqlx::Error> for SyncError {
 /// Makes our rows equal to what Stripe says of the payer, and gives the lease back. On an error
 /// the lease is still held; the caller decides what becomes of it.
 pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
-    let customers = {
+    let (customers, wanted) = {
         let mut conn = state.db.reader().acquire().await?;
-        payers::customers(&mut conn, &lease.id).await?
+        let customers = payers::customers(&mut conn, &lease.id).await?;
+        let now = state.clock.policy_ms();
+        (customers, passes::wanted(&mut conn, &lease.id, now).await?)
     };
-    let truth = match truth::read(state, lease, &customers).await {
-        Ok(truth) => truth,
+    let (truth, passes) = match read(state, lease, &customers, wanted).await {
+        Ok(read) => read,
         Err(SyncError::Stripe(error)) => {
             let again_at = hold::without_stripe(state, lease).await?;
             return Err(match again_at {
@@ -44,10 +46,22 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
         }
         Err(error) => return Err(error),
     };
-    let marked = write::payer(state, lease, truth).await?;
+    let marked = write::payer(state, lease, truth, &passes).await?;
     state.released.notify_waiters();
     if marked {
         state.work.notify_one();
     }
     Ok(())
+}
+
+/// Everything Stripe has to say of the payer: subscriptions, and the sessions that were hinted at.
+async fn read(
+    state: &AppState,
+    lease: &Lease,
+    customers: &[(String, bool)],
+    wanted: Vec<passes::Wanted>,
+) -> Result<(truth::Truth, passes::Read), SyncError> {
+    let truth = truth::read(state, lease, customers).await?;
+    let passes = passes::read(state, lease, wanted, &truth.gone_customers).await?;
+    Ok((truth, passes))
 }

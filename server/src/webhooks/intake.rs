@@ -6,7 +6,7 @@ use crate::db::dirty::{self, Class, SubjectKind};
 use crate::incidents;
 use crate::plans;
 use crate::state::AppState;
-use crate::sync::payers;
+use crate::sync::{passes, payers};
 use sqlx::AnyConnection;
 
 /// The incident of events that come from the other mode.
@@ -113,10 +113,15 @@ pub(super) async fn mark_subject(
     now: i64,
 ) -> Result<bool, DbError> {
     let (kind, id) = match envelope.subject() {
-        Some(Subject::Customer(customer)) => match payers::of_customer(conn, &customer).await? {
-            Some(payer) => (SubjectKind::Payer, payer),
-            None => (SubjectKind::Customer, customer),
-        },
+        Some(Subject::Customer(customer)) => {
+            if envelope.r#type.starts_with("checkout.session.") {
+                passes::hint(conn, &customer).await?;
+            }
+            match payers::of_customer(conn, &customer).await? {
+                Some(payer) => (SubjectKind::Payer, payer),
+                None => (SubjectKind::Customer, customer),
+            }
+        }
         Some(Subject::Charge(charge)) => (SubjectKind::Charge, charge),
         Some(Subject::Plans) => (SubjectKind::Plans, plans::SUBJECT.to_owned()),
         None => return Ok(false),

@@ -92,7 +92,7 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_key(world: &World) {
         .at("POST", "/v1/checkout/sessions"),
     );
     let first = ada.start_checkout(&price).await;
-    assert!(first.ends_with("/?problem=stripe-unreachable"), "{first}");
+    assert!(first.ends_with("/?problem=stripe-failing"), "{first}");
     world.sandbox.with(|w| w.faults.clear());
     let second = ada.start_checkout(&price).await;
     assert!(second.contains("/checkout/"), "{second}");
@@ -118,13 +118,13 @@ async fn a_silent_stripe_is_told_within_ten_seconds(world: &World) {
     );
     let begun = Instant::now();
     let to = ada.start_checkout(&price).await;
-    assert!(to.ends_with("/?problem=stripe-unreachable"), "{to}");
+    assert!(to.ends_with("/?problem=stripe-timed-out"), "{to}");
     assert!(
         begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );
-    let page = ada.page("/?problem=stripe-unreachable").await;
+    let page = ada.page("/?problem=stripe-timed-out").await;
     assert!(
         page.contains("not charged"),
         "the page must say that nothing was charged"

@@ -31,10 +31,11 @@ async fn product(world: &World, name: &str) -> String {
 async fn the_landing_page_shows_the_plans_in_the_operators_order(world: &World) {
     let offered = Plans(world.state.clone()).offered().await.unwrap();
     let names: Vec<&str> = offered.iter().map(|plan| plan.name.as_str()).collect();
-    assert_eq!(names, ["Member", "Patron", "Team seats"]);
-    assert_eq!(offered[2].audience, Audience::Company);
+    assert_eq!(names, ["Member", "Patron", "Season pass", "Team seats"]);
+    assert_eq!(offered[3].audience, Audience::Company);
     for plan in &offered {
-        assert!(plan.price(Interval::Month).is_some() && plan.price(Interval::Year).is_some());
+        let sold = plan.price(Interval::Month).is_some() && plan.price(Interval::Year).is_some();
+        assert_ne!(sold, plan.pass.is_some(), "{}", plan.name);
         assert!(!plan.features.is_empty());
     }
     let page = reqwest::get(&world.base)

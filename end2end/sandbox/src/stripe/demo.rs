@@ -19,8 +19,7 @@ struct Plan<'a> {
     name: &'a str,
     description: &'a str,
     features: &'a [&'a str],
-    monthly: i64,
-    yearly: i64,
+    prices: &'a [(i64, Option<Interval>)],
     unit: Option<&'a str>,
     metadata: &'a [(&'a str, &'a str)],
 }
@@ -38,8 +37,10 @@ impl Stripe {
                 "Templates for pricing, forecasts and board reports",
                 "Introductions to members in your field",
             ],
-            monthly: 2900,
-            yearly: 29_000,
+            prices: &[
+                (2900, Some(Interval::Month)),
+                (29_000, Some(Interval::Year)),
+            ],
             unit: None,
             metadata: &[
                 ("rollcall_audience", "individual"),
@@ -57,14 +58,33 @@ impl Stripe {
                 "The annual dinner, two seats",
                 "Your question first at every clinic",
             ],
-            monthly: 7900,
-            yearly: 79_000,
+            prices: &[
+                (7900, Some(Interval::Month)),
+                (79_000, Some(Interval::Year)),
+            ],
             unit: None,
             metadata: &[
                 ("rollcall_audience", "individual"),
                 ("rollcall_roles", &roles.patron),
                 ("rollcall_order", "2"),
                 ("rollcall_badge", "Most chosen"),
+            ],
+        });
+        self.add_plan(&Plan {
+            name: "Season pass",
+            description: "The working room for one season, without a subscription.",
+            features: &[
+                "All member channels and their archive",
+                "The weekly deal clinic, live and recorded",
+                "Ends by itself; another one adds to it",
+            ],
+            prices: &[(6900, None)],
+            unit: None,
+            metadata: &[
+                ("rollcall_audience", "individual"),
+                ("rollcall_roles", &roles.member),
+                ("rollcall_order", "3"),
+                ("rollcall_pass_days", "90"),
             ],
         });
         self.add_plan(&Plan {
@@ -76,13 +96,15 @@ impl Stripe {
                 "One invoice for everyone",
                 "A private channel for your company",
             ],
-            monthly: 2400,
-            yearly: 24_000,
+            prices: &[
+                (2400, Some(Interval::Month)),
+                (24_000, Some(Interval::Year)),
+            ],
             unit: Some("seat"),
             metadata: &[
                 ("rollcall_audience", "company"),
                 ("rollcall_roles", &roles.company),
-                ("rollcall_order", "3"),
+                ("rollcall_order", "4"),
             ],
         });
         self.seed_portal();
@@ -105,10 +127,7 @@ impl Stripe {
             .collect();
         self.put_product(product);
         let mut first = None;
-        for (amount, interval) in [
-            (plan.monthly, Interval::Month),
-            (plan.yearly, Interval::Year),
-        ] {
+        for &(amount, interval) in plan.prices {
             let price = self.plain_price(&id, amount, interval);
             let price = self.put_price(price);
             first.get_or_insert(price);
@@ -116,14 +135,14 @@ impl Stripe {
         self.change_product(&id, |product| product.default_price = first);
     }
 
-    fn plain_price(&mut self, product: &str, amount: i64, interval: Interval) -> Price {
+    fn plain_price(&mut self, product: &str, amount: i64, interval: Option<Interval>) -> Price {
         Price {
             id: self.ids.long("price_"),
             created: self.stamp(),
             active: true,
             currency: "eur".into(),
             unit_amount: amount,
-            recurring: Some(Recurring {
+            recurring: interval.map(|interval| Recurring {
                 interval,
                 count: 1,
                 trial_days: None,
