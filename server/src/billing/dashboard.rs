@@ -25,9 +25,14 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
     let now = state.clock.policy_ms();
     let subscription = shown(&rows.subscriptions);
     let pass = passes::longest(&rows, now);
+    let over = passes::over(&rows, now).filter(|_| subscription.is_none());
     let standing = match standing(&rows, subscription) {
         // What a subscription no longer gives, or never gave, a pass may give.
         Standing::None | Standing::Ended | Standing::Withdrawn if pass.is_some() => Standing::Pass,
+        Standing::None | Standing::Ended | Standing::Withdrawn if passes::waits(&rows) => {
+            Standing::Activating
+        }
+        Standing::None if over.is_some() => Standing::Ended,
         standing => standing,
     };
     let roles = stations::roles(&rows);
@@ -35,11 +40,13 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
         standing,
         membership: match pass {
             Some(pass) if standing == Standing::Pass => Some(by_pass(pass)),
+            _ if over.is_some() => over.map(by_pass),
             _ => subscription.map(|subscription| membership(state, &rows, subscription, standing)),
         },
         passes: passes::lines(&rows, now),
         payment: match pass {
             Some(pass) if standing == Standing::Pass => stations::paid_once(pass),
+            _ if over.is_some() => stations::pass_over(),
             _ => stations::payment(subscription, standing),
         },
         pending: doings::pending(&rows, subscription, invoices.as_deref()),

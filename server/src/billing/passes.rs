@@ -70,3 +70,16 @@ pub fn longest(rows: &Rows, now: i64) -> Option<&PassRow> {
         })
         .max_by_key(|pass| pass.ends_at.unwrap_or(i64::MAX))
 }
+
+/// The pass that ended last.
+pub fn over(rows: &Rows, now: i64) -> Option<&PassRow> {
+    rows.passes
+        .iter()
+        .filter(|pass| state(rows, pass, now) == PassState::Over)
+        .max_by_key(|pass| pass.ends_at)
+}
+
+/// Whether a bank has yet to confirm a pass's payment.
+pub fn waits(rows: &Rows) -> bool {
+    rows.passes.iter().any(|pass| pass.state == "waiting")
+}

@@ -107,6 +107,12 @@ pub fn paid_once(pass: &PassRow) -> Station {
     station(StationState::Granted, text, Some(pass.read_at), None)
 }
 
+pub fn pass_over() -> Station {
+    let text = "It was paid once, and is used up.";
+    let advice = "Choose a plan to come back.";
+    station(StationState::Ended, text, None, Some(advice))
+}
+
 pub fn access(rows: &Rows) -> Station {
     let best = rows
         .entitlements

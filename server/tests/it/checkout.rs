@@ -1,5 +1,7 @@
 //! Checkout: one customer, one open session, never a second subscription, nothing half done.
 
+mod bad_news;
+
 use crate::login::site::{ADA, GRACE};
 use crate::on_both;
 use crate::support::{World, session_of};

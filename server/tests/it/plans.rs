@@ -125,3 +125,100 @@ async fn a_role_that_joins_a_plan_waits_for_a_yes(world: &World) {
     assert!(!ada.has_roles(&patron));
 }
 on_both!(a_role_that_joins_a_plan_waits_for_a_yes);
+
+/// The operator is told once per product, and told when it is mended.
+async fn unreadable(world: &World) -> Vec<(String, String)> {
+    sqlx::query_as(
+        "SELECT subject, detail FROM incidents WHERE kind = 'plan_unreadable' AND closed_at IS NULL",
+    )
+    .fetch_all(world.state.db.reader())
+    .await
+    .unwrap()
+}
+
+async fn an_unreadable_length_keeps_what_is_sold_and_alerts(world: &World) {
+    let id = product(world, "Season pass").await;
+    let logs = crate::support::logs::Logs::capture();
+    let path = format!("/v1/products/{id}");
+    edit(
+        world,
+        &path,
+        &[("metadata[rollcall_pass_days]", "a season")],
+    )
+    .await;
+    world.settle().await;
+    let open = unreadable(world).await;
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].0, id);
+    assert!(open[0].1.contains("Season pass") && open[0].1.contains("rollcall_pass_days"));
+    logs.has(&[
+        "a plan's metadata cannot be read",
+        &id,
+        "rollcall_pass_days",
+    ]);
+    // What is sold is what the plan last meant.
+    let offered = Plans(world.state.clone()).offered().await.unwrap();
+    let pass = offered.iter().find_map(|plan| plan.pass.as_ref()).unwrap();
+    assert_eq!(pass.length, app::plans::PassLength::Days(90));
+    let mut ada = world.sign_in(crate::login::site::ADA).await;
+    ada.buy_pass("Season pass").await;
+    assert!(ada.has_roles(&world.plan_roles("Season pass").await));
+    edit(world, &path, &[("metadata[rollcall_pass_days]", "30")]).await;
+    world.settle().await;
+    assert_eq!(unreadable(world).await, []);
+    // What was bought keeps the length it was sold with.
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM passes WHERE days = '90'")
+            .await,
+        1
+    );
+}
+on_both!(an_unreadable_length_keeps_what_is_sold_and_alerts);
+
+async fn a_product_that_was_never_readable_is_not_on_offer_and_alerts(world: &World) {
+    let form = [
+        ("name", "Guest"),
+        ("metadata[rollcall_audience]", "individual"),
+    ];
+    let made = world.at_stripe("/v1/products", &form).await;
+    let id = made["id"].as_str().unwrap();
+    let price = [
+        ("product", id),
+        ("currency", "eur"),
+        ("unit_amount", "500"),
+        ("recurring[interval]", "month"),
+    ];
+    let price = world.at_stripe("/v1/prices", &price).await;
+    world.settle().await;
+    assert_eq!(unreadable(world).await.len(), 1);
+    let mut ada = world.sign_in(crate::login::site::ADA).await;
+    assert!(!ada.page("/").await.contains("Guest"));
+    let to = ada.start_checkout(price["id"].as_str().unwrap()).await;
+    assert!(to.ends_with("/?problem=price-gone"), "{to}");
+    let path = format!("/v1/products/{id}");
+    edit(world, &path, &[("metadata[rollcall_audience]", "")]).await;
+    world.settle().await;
+    assert_eq!(unreadable(world).await, []);
+}
+on_both!(a_product_that_was_never_readable_is_not_on_offer_and_alerts);
+
+async fn a_one_time_price_without_a_length_is_not_sold(world: &World) {
+    let id = product(world, "Member").await;
+    let price = [
+        ("product", id.as_str()),
+        ("currency", "eur"),
+        ("unit_amount", "500"),
+    ];
+    world.at_stripe("/v1/prices", &price).await;
+    world.settle().await;
+    let offered = Plans(world.state.clone()).offered().await.unwrap();
+    assert_eq!(offered[0].pass, None);
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM prices WHERE period = 'once'")
+            .await,
+        1
+    );
+}
+on_both!(a_one_time_price_without_a_length_is_not_sold);

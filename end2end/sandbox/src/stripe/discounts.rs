@@ -41,16 +41,12 @@ impl Stripe {
     ) -> Option<Discount> {
         let now = self.stamp();
         let id = self.ids.long("di_");
-        let row = self.coupons.get_mut(coupon)?;
-        row.redeemed += 1;
+        let row = self.coupons.get(coupon)?;
         let end = match row.duration {
             "once" => Some(now),
             "repeating" => Some(add_months(now, row.months.unwrap_or(1))),
             _ => None,
         };
-        if let Some(code) = promotion_code.and_then(|id| self.promotion_codes.get_mut(id)) {
-            code.redeemed += 1;
-        }
         Some(Discount {
             id,
             coupon: coupon.to_owned(),
@@ -59,6 +55,66 @@ impl Stripe {
             end,
             spent: false,
         })
+    }
+
+    /// Counts a use: of a subscription when it gets the discount, of a session when it is paid.
+    pub(super) fn redeem(&mut self, discounts: &[Discount]) {
+        for discount in discounts {
+            if let Some(coupon) = self.coupons.get_mut(&discount.coupon) {
+                coupon.redeemed += 1;
+            }
+            let code = discount.promotion_code.as_deref();
+            if let Some(code) = code.and_then(|id| self.promotion_codes.get_mut(id)) {
+                code.redeemed += 1;
+            }
+        }
+    }
+
+    /// Is the coupon for what that price belongs to?
+    pub(super) fn coupon_covers(&self, coupon: &Coupon, price: &str) -> bool {
+        coupon.products.as_ref().is_none_or(|products| {
+            self.prices
+                .get(price)
+                .is_some_and(|price| products.contains(&price.product))
+        })
+    }
+
+    /// The restrictions of a promotion code, for whoever is to have it in a session.
+    pub(super) fn check_restrictions(
+        &self,
+        code: &PromotionCode,
+        customer: Option<&str>,
+        amount: i64,
+        currency: Option<&str>,
+        param: &str,
+    ) -> Outcome<()> {
+        if code.customer.is_some() && code.customer.as_deref() != customer {
+            return Err(Refusal::param(
+                param,
+                "This promotion code cannot be redeemed because it is restricted to another customer.",
+            ));
+        }
+        if code.first_time
+            && customer.is_some_and(|id| {
+                self.intents.iter().any(|intent| {
+                    intent.customer.as_deref() == Some(id) && intent.status == "succeeded"
+                })
+            })
+        {
+            return Err(Refusal::param(
+                param,
+                "This promotion code cannot be redeemed because the associated customer has prior transactions.",
+            ));
+        }
+        if let Some((least, of)) = &code.minimum
+            && (currency != Some(of) || amount < *least)
+        {
+            return Err(Refusal::param(
+                param,
+                "This promotion code cannot be redeemed because the minimum amount requirement is not met.",
+            ));
+        }
+        Ok(())
     }
 
     pub(super) fn coupon_valid(&self, coupon: &Coupon) -> bool {
@@ -91,19 +147,34 @@ impl Stripe {
                 continue;
             };
             if let Some(percent) = coupon.percent_off {
-                for line in lines.iter_mut() {
+                for line in self.covered(coupon, lines) {
                     line.discount += share(line.amount - line.discount, percent);
                 }
             } else if let Some(mut left) = coupon.amount_off
                 && coupon.currency.as_deref() == Some(currency)
             {
-                for line in lines.iter_mut() {
+                for line in self.covered(coupon, lines) {
                     let off = left.min(line.amount - line.discount).max(0);
                     line.discount += off;
                     left -= off;
                 }
             }
         }
+    }
+
+    fn covered<'a>(
+        &self,
+        coupon: &Coupon,
+        lines: &'a mut [Line],
+    ) -> impl Iterator<Item = &'a mut Line> {
+        let covered: Vec<bool> = lines
+            .iter()
+            .map(|line| self.coupon_covers(coupon, &line.price))
+            .collect();
+        lines
+            .iter_mut()
+            .zip(covered)
+            .filter_map(|(line, covered)| covered.then_some(line))
     }
 
     pub(super) fn discount_amounts(discounts: &[Discount], amount: i64) -> Value {
@@ -182,8 +253,20 @@ impl Stripe {
             "duration_in_months",
             "max_redemptions",
             "redeem_by",
+            "applies_to",
             "metadata",
         ])?;
+        let products = match p.hash("applies_to")? {
+            None => None,
+            Some(applies) => {
+                applies.only(&["products"])?;
+                let products = applies.texts("products")?;
+                for id in &products {
+                    self.product(id, "applies_to[products]")?;
+                }
+                Some(products.into_iter().map(str::to_owned).collect())
+            }
+        };
         let percent_off = p.filled("percent_off")?.map(hundredths).transpose()?;
         let amount_off = p.int("amount_off")?;
         if percent_off.is_some() == amount_off.is_some() {
@@ -222,6 +305,7 @@ impl Stripe {
             max_redemptions: p.int("max_redemptions")?,
             redeem_by: p.int("redeem_by")?,
             redeemed: 0,
+            products,
             metadata: p.metadata()?,
             deleted: false,
             id,
@@ -305,8 +389,10 @@ impl Stripe {
             "customer",
             "expires_at",
             "max_redemptions",
+            "restrictions",
             "metadata",
         ])?;
+        let (first_time, minimum) = read_restrictions(p)?;
         let promotion = p
             .hash("promotion")?
             .ok_or_else(|| Refusal::missing("promotion"))?;
@@ -344,6 +430,8 @@ impl Stripe {
             expires_at: p.int("expires_at")?,
             max_redemptions: p.int("max_redemptions")?,
             redeemed: 0,
+            first_time,
+            minimum,
             metadata: p.metadata()?,
         };
         let body = self.render_code(&row);
@@ -367,12 +455,36 @@ impl Stripe {
             "metadata": code.metadata,
             "promotion": { "coupon": code.coupon, "type": "coupon" },
             "restrictions": {
-                "first_time_transaction": false,
-                "minimum_amount": null,
-                "minimum_amount_currency": null,
+                "first_time_transaction": code.first_time,
+                "minimum_amount": code.minimum.as_ref().map(|(amount, _)| amount),
+                "minimum_amount_currency": code.minimum.as_ref().map(|(_, currency)| currency),
             },
             "times_redeemed": code.redeemed,
         })
+    }
+}
+
+/// `restrictions[…]`: first transaction only, and the least amount with its currency.
+fn read_restrictions(p: &Params<'_>) -> Outcome<(bool, Option<(i64, String)>)> {
+    let Some(hash) = p.hash("restrictions")? else {
+        return Ok((false, None));
+    };
+    hash.only(&[
+        "first_time_transaction",
+        "minimum_amount",
+        "minimum_amount_currency",
+    ])?;
+    let first_time = hash.flag("first_time_transaction")?.unwrap_or(false);
+    match (
+        hash.int("minimum_amount")?,
+        hash.owned("minimum_amount_currency")?,
+    ) {
+        (None, None) => Ok((first_time, None)),
+        (Some(amount), Some(currency)) => Ok((first_time, Some((amount, currency)))),
+        _ => Err(Refusal::param(
+            "restrictions",
+            "You must pass both minimum_amount and minimum_amount_currency.",
+        )),
     }
 }
 

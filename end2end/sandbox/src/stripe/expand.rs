@@ -35,7 +35,8 @@ const EXPANDABLE: [&str; 19] = [
 ];
 
 /// Fields that lead to others, and lists shown only when asked for.
-const PASSABLE: [&str; 22] = [
+const PASSABLE: [&str; 23] = [
+    "applies_to",
     "confirmation_secret",
     "customer_details",
     "data",
@@ -165,6 +166,13 @@ impl Stripe {
     fn includable(&self, node: &Value, name: &str) -> Option<Value> {
         let id = node["id"].as_str()?;
         match (node["object"].as_str()?, name) {
+            ("coupon", "applies_to") => Some(
+                self.coupons
+                    .get(id)?
+                    .products
+                    .as_ref()
+                    .map_or(Value::Null, |products| json!({ "products": products })),
+            ),
             ("checkout.session", "line_items") => {
                 let lines = self.render_session_lines(self.sessions.get(id)?);
                 Some(pagination::list(

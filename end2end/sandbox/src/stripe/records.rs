@@ -581,6 +581,8 @@ pub(super) struct Coupon {
     pub max_redemptions: Option<i64>,
     pub redeem_by: Option<i64>,
     pub redeemed: i64,
+    /// `applies_to[products]`; none for every product.
+    pub products: Option<Vec<String>>,
     pub metadata: Metadata,
     pub deleted: bool,
 }
@@ -596,6 +598,9 @@ pub(super) struct PromotionCode {
     pub expires_at: Option<i64>,
     pub max_redemptions: Option<i64>,
     pub redeemed: i64,
+    pub first_time: bool,
+    /// The least amount, with its currency.
+    pub minimum: Option<(i64, String)>,
     pub metadata: Metadata,
 }
 

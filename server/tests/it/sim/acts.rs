@@ -113,7 +113,7 @@ impl Play {
         let what = format!("{} asks for {}", self.people[person].name, offer.price);
         let (number, state) = self.any_state();
         let work = async move {
-            match checkout::start(&state, &user, &offer.price).await {
+            match checkout::start(&state, &user, &offer.price, None).await {
                 Ok(CheckoutNext::Pay { url }) => {
                     Outcome::Told(person, "where to pay".into(), Some(url))
                 }

@@ -78,6 +78,8 @@ pub fn catalogue(stage: &Stage) -> Catalogue {
     }
     let offers = rows(&stage.ask("GET", "/v1/prices?limit=100", ""))
         .iter()
+        // The oracle knows subscriptions alone: what is paid once is not on its people's list.
+        .filter(|price| price["recurring"].is_object())
         .map(|price| Offer {
             product: text(&price["product"]),
             price: text(&price["id"]),

@@ -51,4 +51,14 @@ impl Logs {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.text.0.lock().unwrap()).into_owned()
     }
+
+    /// Fails unless a line has all of these in it.
+    pub fn has(&self, parts: &[&str]) {
+        let text = self.text();
+        assert!(
+            text.lines()
+                .any(|line| parts.iter().all(|part| line.contains(part))),
+            "no line with {parts:?} in\n{text}"
+        );
+    }
 }

@@ -51,6 +51,7 @@ pub struct World {
 }
 
 /// Runs a test on both kinds of database, and fails it when it leaves work or an incident behind.
+/// Variables beside the usual ones stand behind the name: `on_both!(name, [("AUTOMATIC_TAX", "on")])`.
 #[macro_export]
 macro_rules! on_both {
     ($name:ident) => {
@@ -249,6 +250,44 @@ impl World {
         .unwrap()
     }
 
+    /// The one-time price of the plan with that name.
+    pub async fn pass_price(&self, plan: &str) -> String {
+        sqlx::query_scalar(
+            "SELECT prices.id FROM prices JOIN plans ON plans.id = prices.plan_id \
+             WHERE plans.name = $1 AND prices.period = 'once' AND prices.active = 1",
+        )
+        .bind(plan)
+        .fetch_one(self.state.db.reader())
+        .await
+        .unwrap()
+    }
+
+    /// How often Stripe or Discord were asked that.
+    pub fn asked(&self, method: &str, path: &str) -> usize {
+        self.sandbox.with(|world| {
+            world
+                .calls
+                .iter()
+                .filter(|call| call.method == method && call.path == path)
+                .count()
+        })
+    }
+
+    /// A request to Stripe as an operator's tools make it.
+    pub async fn at_stripe(&self, path: &str, form: &[(&str, &str)]) -> serde_json::Value {
+        let answer = reqwest::Client::new()
+            .post(format!("{}{path}", self.sandbox.base_url()))
+            .bearer_auth("sk_test_sandbox")
+            .form(form)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        assert!(status.is_success(), "{path}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The roles a plan gives.
     pub async fn plan_roles(&self, plan: &str) -> Vec<String> {
         sqlx::query_scalar(
@@ -313,6 +352,18 @@ impl Person<'_> {
             to.starts_with(&format!("{}/billing?session_id=cs_", self.world.base)),
             "{to}"
         );
+        session
+    }
+
+    /// Buys a pass and comes back; everything settled. Answers its session.
+    pub async fn buy_pass(&mut self, plan: &str) -> String {
+        let price = self.world.pass_price(plan).await;
+        let checkout = self.start_checkout(&price).await;
+        let session = self.pay(&checkout, "4242424242424242").await;
+        self.browser
+            .get(&format!("/billing?session_id={session}"))
+            .await;
+        self.world.settle().await;
         session
     }
 

@@ -173,6 +173,25 @@ impl Stripe {
         }
     }
 
+    /// The person did not complete what their bank asked for: no charge, and an intent that says so.
+    pub(in crate::stripe) fn record_unauthenticated(&mut self, session: &Session) {
+        let (_, total) = self.session_amounts(session);
+        if total == 0 {
+            return;
+        }
+        let intent = match &session.payment_intent {
+            Some(intent) => intent.clone(),
+            None => self.new_session_intent(session, session.customer.clone(), total),
+        };
+        if session.mode == "payment" {
+            self.keep_session_intent(&session.id, &intent);
+        }
+        self.fail_authentication(&intent);
+        if session.mode != "payment" {
+            self.cancel_intent(&intent);
+        }
+    }
+
     fn keep_session_intent(&mut self, id: &str, intent: &str) {
         if let Some(row) = self.sessions.get_mut(id) {
             row.payment_intent = Some(intent.to_owned());
@@ -234,6 +253,7 @@ impl Stripe {
         if let Some(row) = self.sessions.get_mut(&session.id) {
             row.customer.clone_from(&customer);
         }
+        self.redeem(&session.discounts);
         match session.mode {
             "subscription" => self.complete_subscription(session, customer, method, authenticated),
             "payment" => self.complete_payment(session, customer, method, authenticated),

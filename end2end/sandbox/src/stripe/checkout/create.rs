@@ -95,6 +95,7 @@ impl Stripe {
                 "You may only specify one of these parameters: allow_promotion_codes, discounts.",
             ));
         }
+        self.check_codes(&discounts, &lines, customer.as_deref())?;
         let expires_at = self.read_expiry(p)?;
         let currency = lines
             .first()
@@ -160,6 +161,42 @@ impl Stripe {
         self.sessions.add(session);
         self.set_timer(expires_at, Timer::SessionExpires(id));
         Ok(body)
+    }
+
+    /// Stripe refuses a code that does nothing for the order.
+    pub(in crate::stripe) fn check_codes(
+        &self,
+        discounts: &[(String, Option<String>)],
+        lines: &[SessionLine],
+        customer: Option<&str>,
+    ) -> Outcome<()> {
+        let prices = || {
+            lines
+                .iter()
+                .filter_map(|line| Some((self.prices.get(&line.price)?, line.quantity)))
+        };
+        let amount = prices()
+            .map(|(price, quantity)| price.unit_amount * quantity)
+            .sum();
+        let currency = prices().next().map(|(price, _)| price.currency.as_str());
+        for (nth, (coupon, code)) in discounts.iter().enumerate() {
+            let covers = self.coupons.get(coupon).is_none_or(|coupon| {
+                lines
+                    .iter()
+                    .any(|line| self.coupon_covers(coupon, &line.price))
+            });
+            if !covers {
+                return Err(Refusal::param(
+                    format!("discounts[{nth}]"),
+                    "The coupon cannot be redeemed because it does not apply to anything in this order.",
+                ));
+            }
+            if let Some(code) = code.as_ref().and_then(|id| self.promotion_codes.get(id)) {
+                let param = format!("discounts[{nth}][promotion_code]");
+                self.check_restrictions(code, customer, amount, currency, &param)?;
+            }
+        }
+        Ok(())
     }
 
     fn known_email(&self, customer: Option<&str>, given: Option<&String>) -> Option<String> {

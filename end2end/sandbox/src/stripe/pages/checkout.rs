@@ -203,10 +203,16 @@ impl Stripe {
                             .as_ref()
                             .is_none_or(|id| session.customer.as_ref() == Some(id))
                 })
-                .map(|row| (row.coupon.clone(), row.id.clone()));
-            let (coupon, code) = found.ok_or("This code is invalid.")?;
+                .cloned()
+                .ok_or("This code is invalid.")?;
+            self.check_codes(
+                &[(found.coupon.clone(), Some(found.id.clone()))],
+                &lines,
+                session.customer.as_deref(),
+            )
+            .map_err(|refusal| refusal.message)?;
             if discounts.is_empty() {
-                discounts.extend(self.new_discount(&coupon, Some(&code)));
+                discounts.extend(self.new_discount(&found.coupon, Some(&found.id)));
             }
         }
         if let Some(row) = self.sessions.get_mut(&session.id) {
@@ -268,6 +274,7 @@ impl Stripe {
             if let Some(row) = self.sessions.get_mut(id) {
                 row.authenticating = None;
             }
+            self.record_unauthenticated(&session);
             return self.refuse(id, NOT_AUTHENTICATED.into());
         }
         let submitted = self.submit_session(

@@ -170,6 +170,20 @@ impl Stripe {
     }
 
     /// Gives up on an intent whose invoice is void.
+    /// 3-D Secure was begun and not completed.
+    pub(super) fn fail_authentication(&mut self, id: &str) {
+        self.change_intent(id, |intent| {
+            intent.status = "requires_payment_method";
+            intent.payment_method = None;
+            intent.last_error = Some(Decline {
+                code: "payment_intent_authentication_failure",
+                decline_code: None,
+                message: super::cards::NOT_AUTHENTICATED,
+            });
+        });
+        self.emit_intent("payment_intent.payment_failed", id);
+    }
+
     pub(super) fn cancel_intent(&mut self, id: &str) {
         let now = self.stamp();
         let open = self

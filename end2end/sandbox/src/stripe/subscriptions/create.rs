@@ -129,10 +129,11 @@ impl Stripe {
         if due && behavior == "error_if_incomplete" {
             self.would_pay(card.as_deref())?;
         }
-        let discounts = coupons
+        let discounts: Vec<_> = coupons
             .iter()
             .filter_map(|(coupon, code)| self.new_discount(coupon, code.as_deref()))
             .collect();
+        self.redeem(&discounts);
         let id = self.start_subscription(Start { discounts, ..start });
         Ok(self.subscription_json(&id))
     }

@@ -129,9 +129,9 @@ impl Stripe {
             self.demand(&row, change)?;
         }
         for (coupon, code) in self.read_discounts(p)? {
-            draft
-                .discounts
-                .extend(self.new_discount(&coupon, code.as_deref()));
+            let discount = self.new_discount(&coupon, code.as_deref());
+            self.redeem(discount.as_slice());
+            draft.discounts.extend(discount);
         }
         let before = self.subscription_json(id);
         let (cancel_at, resumes_at) = (

@@ -71,7 +71,7 @@ fn lookup_keys_belong_to_one_price() {
 }
 
 #[test]
-fn the_demo_has_three_plans_with_both_rhythms() {
+fn the_demo_has_three_plans_with_both_rhythms_and_a_pass() {
     let mut play = Play::new();
     let roles = DemoRoles {
         member: "11".into(),
@@ -104,8 +104,9 @@ fn the_demo_has_three_plans_with_both_rhythms() {
             plan("1", 29_000, "11", "individual"),
             plan("2", 7900, "22", "individual"),
             plan("2", 79_000, "22", "individual"),
-            plan("3", 2400, "33", "company"),
-            plan("3", 24_000, "33", "company"),
+            plan("3", 6900, "11", "individual"),
+            plan("4", 2400, "33", "company"),
+            plan("4", 24_000, "33", "company"),
         ]
     );
     assert_eq!(

@@ -430,6 +430,99 @@ fn promotion_codes_take_off_what_they_say() {
 }
 
 #[test]
+fn a_code_is_used_when_the_session_is_paid_and_not_before() {
+    let mut play = Play::new();
+    let plan = play.plan("Member", 2900, 29_000);
+    let code = one_use(&mut play, "");
+    let discount = format!("&discounts[0][promotion_code]={code}");
+    let first = play.session(&plan.monthly, &discount);
+    let second = play.session(&plan.monthly, &discount);
+    assert_eq!(number(&first, "/amount_total"), 1450);
+    play.page("POST", &text(&second, "/url"), GOOD_CARD);
+    let used = play.get(&format!("/v1/promotion_codes/{code}"));
+    assert_eq!(
+        (&used["times_redeemed"], &used["active"]),
+        (&1.into(), &false.into())
+    );
+}
+
+/// A promotion code for half the price, once; its id.
+fn one_use(play: &mut Play, more: &str) -> String {
+    play.post("/v1/coupons", "id=half&percent_off=50&duration=once");
+    let form =
+        format!("promotion[type]=coupon&promotion[coupon]=half&code=HALF&max_redemptions=1{more}");
+    text(&play.post("/v1/promotion_codes", &form), "/id")
+}
+
+#[test]
+fn restrictions_of_codes_and_coupons_are_kept() {
+    let mut play = Play::new();
+    let plan = play.plan("Member", 2900, 29_000);
+    let customer = play.customer("ada@example.com");
+    let minimum = "&restrictions[minimum_amount]=3000&restrictions[minimum_amount_currency]=eur";
+    let code = one_use(&mut play, minimum);
+    let sessions = |price: &str, discount: &str| {
+        format!(
+            "mode=subscription&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=https://app.test/&customer={customer}&discounts[0]{discount}"
+        )
+    };
+    let by_code = format!("[promotion_code]={code}");
+    let form = sessions(&plan.monthly, &by_code);
+    let (status, refused) = play.refused("POST", "/v1/checkout/sessions", &form);
+    assert_eq!(status, 400);
+    assert_eq!(
+        text(&refused, "/error/param"),
+        "discounts[0][promotion_code]"
+    );
+    let form = sessions(&plan.yearly, &by_code);
+    play.post("/v1/checkout/sessions", &form);
+
+    let other = text(&play.post("/v1/products", "name=Other"), "/id");
+    play.post(
+        "/v1/coupons",
+        &format!("id=other&percent_off=10&duration=once&applies_to[products][0]={other}"),
+    );
+    let (status, _) = play.refused(
+        "POST",
+        "/v1/checkout/sessions",
+        &sessions(&plan.monthly, "[coupon]=other"),
+    );
+    assert_eq!(status, 400);
+    play.post(
+        "/v1/promotion_codes",
+        "promotion[type]=coupon&promotion[coupon]=other&code=OTHER&restrictions[first_time_transaction]=true",
+    );
+    let found =
+        play.get("/v1/promotion_codes?code=other&expand[]=data.promotion.coupon.applies_to");
+    assert_eq!(
+        text(&found, "/data/0/promotion/coupon/applies_to/products/0"),
+        other
+    );
+    assert_eq!(
+        found["data"][0]["restrictions"]["first_time_transaction"],
+        true
+    );
+}
+
+#[test]
+fn a_bank_that_gets_no_confirmation_leaves_an_intent_that_says_so() {
+    let mut play = Play::new();
+    let plan = play.plan("Member", 2900, 29_000);
+    let customer = play.customer("ada@example.com");
+    let session = play.session(&plan.monthly, &format!("&customer={customer}"));
+    let card = card("4000002500003155");
+    let url = text(&session, "/url");
+    play.page("POST", &url, &card);
+    play.page("POST", &format!("{url}/authenticate"), "result=fail");
+    let intents = play.get(&format!("/v1/payment_intents?customer={customer}"));
+    assert_eq!(
+        text(&intents, "/data/0/last_payment_error/code"),
+        "payment_intent_authentication_failure"
+    );
+    assert_eq!(play.get("/v1/charges")["data"], json!([]));
+}
+
+#[test]
 fn sessions_are_refused_as_stripe_refuses_them() {
     let mut play = Play::new();
     let plan = play.plan("Member", 2900, 29_000);
