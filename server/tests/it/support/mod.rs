@@ -51,7 +51,6 @@ pub struct World {
 }
 
 /// Runs a test on both kinds of database, and fails it when it leaves work or an incident behind.
-/// Variables beside the usual ones stand behind the name: `on_both!(name, [("AUTOMATIC_TAX", "on")])`.
 #[macro_export]
 macro_rules! on_both {
     ($name:ident) => {
