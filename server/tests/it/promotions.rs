@@ -2,7 +2,7 @@
 
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{Person, World, logs, session_of};
+use crate::support::{Person, World, logs::Logs, session_of};
 
 /// A code of Stripe's; `coupon` and `code` are more fields of each.
 async fn code(world: &World, name: &str, coupon: &[(&str, &str)], code: &[(&str, &str)]) -> String {
@@ -140,7 +140,7 @@ async fn a_code_that_is_not_taken_says_why(world: &World) {
         ("LATE", "code-over", "This promotion code is over."),
         ("GONE", "code-over", "This promotion code is over."),
     ] {
-        let logs = logs::Logs::capture();
+        let logs = Logs::capture();
         let page = ada.page(&format!("/?code={name}")).await;
         assert!(page.contains(title), "{name}");
         assert!(page.contains("Choose Member – 29\u{a0}€ a month"));
@@ -166,7 +166,7 @@ async fn a_code_stripe_refuses_at_the_last_moment_is_told(world: &World) {
     ada.buy_pass("Season pass").await;
     let first = [("restrictions[first_time_transaction]", "true")];
     code(world, "FIRST", &SPRING, &first).await;
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     let to = choose(&mut ada, &world.price("Member").await, "FIRST").await;
     assert!(to.ends_with("/?problem=code-elsewhere"), "{to}");
     logs.has(&["Stripe does not sell it like that", "code-elsewhere"]);

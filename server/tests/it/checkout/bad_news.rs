@@ -3,7 +3,7 @@
 
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{Person, World, logs};
+use crate::support::{Person, World, logs::Logs};
 use sandbox::faults::{Fault, FaultRule, Target};
 
 const SESSIONS: &str = "/v1/checkout/sessions";
@@ -16,7 +16,7 @@ fn strike(world: &World, fault: Fault) {
 /// A click while Stripe fails like that: the words, the log line, and the same page afterwards.
 async fn told(world: &World, person: &mut Person<'_>, fault: Fault, slug: &str, words: &str) {
     let price = world.price("Member").await;
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     strike(world, fault);
     let to = person.start_checkout(&price).await;
     assert!(
@@ -121,7 +121,7 @@ async fn a_key_that_clashes_is_given_up_and_the_next_session_opened(world: &Worl
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     let checkout = ada.start_checkout(&price).await;
     assert!(checkout.contains("/checkout/"), "{checkout}");
     logs.has(&[
@@ -141,7 +141,7 @@ async fn a_price_archived_before_the_click_is_told(world: &World) {
         .at_stripe(&format!("/v1/prices/{price}"), &[("active", "false")])
         .await;
     world.settle().await;
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     let to = ada.start_checkout(&price).await;
     assert!(to.ends_with("/?problem=price-gone"), "{to}");
     logs.has(&["a checkout step was refused", "price-gone"]);
@@ -159,7 +159,7 @@ async fn a_price_archived_behind_our_back_is_told_and_leaves_the_page(world: &Wo
         .at_stripe(&format!("/v1/prices/{price}"), &[("active", "false")])
         .await;
     assert!(ada.page("/").await.contains(&price));
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     let to = ada.start_checkout(&price).await;
     assert!(to.ends_with("/?problem=price-gone"), "{to}");
     logs.has(&["Stripe does not sell it like that", "price-gone", &price]);
@@ -185,7 +185,7 @@ async fn a_customer_deleted_at_stripe_gets_a_successor(world: &World) {
         .send()
         .await
         .unwrap();
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     let checkout = ada.start_checkout(&world.price("Member").await).await;
     assert!(checkout.contains("/checkout/"), "{checkout}");
     logs.has(&["a customer is gone at Stripe", &customer]);
@@ -226,7 +226,7 @@ async fn a_refused_card_is_told_on_the_way_back(world: &World) {
             let checkout = ada.start_checkout(&price).await;
             try_card(&checkout, card).await;
             let back = way_back(&checkout).await;
-            let logs = logs::Logs::capture();
+            let logs = Logs::capture();
             let page = ada.page(&back).await;
             assert!(page.contains(title), "{card} at {back}");
             assert!(page.contains("You were not charged, and nothing has started."));
@@ -257,7 +257,7 @@ async fn a_payment_the_bank_got_no_confirmation_for_is_told(world: &World) {
         .send()
         .await
         .unwrap();
-    let logs = logs::Logs::capture();
+    let logs = Logs::capture();
     let page = ada.page(&way_back(&checkout).await).await;
     assert!(page.contains("Your bank did not get your confirmation."));
     logs.has(&["a card was refused at checkout", "not_authenticated"]);
