@@ -30,6 +30,10 @@ pub enum HasPass {
     Life,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a component owns what it is given"
+)]
 #[component]
 pub fn PlanCard(
     plan: OfferedPlan,

@@ -96,9 +96,7 @@ impl Promotion {
 impl Lasts {
     fn told(self, every: Interval) -> String {
         match (self, every) {
-            (Self::Once, Interval::Month) | (Self::Months(1), Interval::Month) => {
-                "for the first month".to_owned()
-            }
+            (Self::Once | Self::Months(1), Interval::Month) => "for the first month".to_owned(),
             (Self::Months(months), Interval::Month) => format!("for {months} months"),
             // A yearly invoice is reduced when it falls within the months.
             (Self::Months(months), Interval::Year) if months > 12 => {
