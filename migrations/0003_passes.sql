@@ -33,7 +33,7 @@ CREATE TABLE passes (
     amount BIGINT,
     currency TEXT,
     -- The charge's time, or the session's where nothing was charged.
-    bought_at BIGINT NOT NULL,
+    paid_at BIGINT NOT NULL,
     starts_at BIGINT NOT NULL,
     -- Empty for life.
     ends_at BIGINT,

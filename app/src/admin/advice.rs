@@ -13,7 +13,6 @@ pub struct Advice {
 
 /// Kinds nobody wrote words for are told by their detail, and can be closed by hand.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "one table")]
 pub fn advice(kind: &str) -> Advice {
     of_stripe(kind).unwrap_or_else(|| of_the_rest(kind))
 }

@@ -6,6 +6,7 @@ use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::Se
 
 impl CheckoutError {
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     pub fn told(self) -> Told {
         match self {
             Self::NotSignedIn => Told {

@@ -55,7 +55,7 @@ impl Size {
 fn main() -> Outcome<()> {
     let filter = std::env::var("RUST_LOG").is_ok();
     if filter {
-        server::telemetry::init(false);
+        server::telemetry::init(false, "info,sqlx=warn");
     }
     let size = Size::read()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

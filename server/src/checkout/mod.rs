@@ -72,7 +72,7 @@ impl Failure {
 /// Each failure of Stripe's has words of its own for the person.
 fn of_stripe(error: &StripeError) -> CheckoutError {
     match error {
-        StripeError::Unreachable => CheckoutError::StripeUnreachable,
+        StripeError::Unreachable | StripeError::NotAsked => CheckoutError::StripeUnreachable,
         StripeError::TimedOut => CheckoutError::StripeTimedOut,
         StripeError::Failing { .. } => CheckoutError::StripeFailing,
         StripeError::RateLimited => CheckoutError::StripeBusy,

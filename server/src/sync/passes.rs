@@ -86,7 +86,7 @@ struct Bought {
     state: &'static str,
     amount: Option<i64>,
     currency: Option<String>,
-    bought_at: i64,
+    paid_at: i64,
 }
 
 /// What one reading of sessions found.
@@ -169,7 +169,7 @@ fn bought(customer_id: &str, session: &CheckoutSession) -> Option<Bought> {
         state,
         amount: session.amount_total,
         currency: session.currency.clone(),
-        bought_at: charged.unwrap_or(session.created).saturating_mul(1000),
+        paid_at: charged.unwrap_or(session.created).saturating_mul(1000),
     })
 }
 
@@ -183,11 +183,11 @@ pub async fn write(
     for pass in &read.bought {
         sqlx::query(
             "INSERT INTO passes (id, payer_id, customer_id, plan_id, price_id, days, payment_intent, \
-             state, payment, amount, currency, bought_at, starts_at, ends_at, read_at) \
+             state, payment, amount, currency, paid_at, starts_at, ends_at, read_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'kept', $9, $10, $11, $11, $12, $13) \
              ON CONFLICT (id) DO UPDATE SET payment_intent = excluded.payment_intent, \
              state = excluded.state, amount = excluded.amount, currency = excluded.currency, \
-             bought_at = excluded.bought_at, read_at = excluded.read_at",
+             paid_at = excluded.paid_at, read_at = excluded.read_at",
         )
         .bind(&pass.id)
         .bind(payer_id)
@@ -199,8 +199,8 @@ pub async fn write(
         .bind(pass.state)
         .bind(pass.amount)
         .bind(&pass.currency)
-        .bind(pass.bought_at)
-        .bind(pass.days.end(pass.bought_at))
+        .bind(pass.paid_at)
+        .bind(pass.days.end(pass.paid_at))
         .bind(now)
         .execute(&mut *conn)
         .await?;
@@ -222,7 +222,7 @@ struct Row {
     days: String,
     payment_intent: Option<String>,
     state: String,
-    bought_at: i64,
+    paid_at: i64,
 }
 
 fn word(fate: PaymentFate) -> &'static str {
@@ -244,8 +244,8 @@ pub async fn settle(
     now: i64,
 ) -> Result<(bool, Option<i64>), DbError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, plan_id, days, payment_intent, state, bought_at FROM passes \
-         WHERE payer_id = $1 ORDER BY plan_id, bought_at, id",
+        "SELECT id, plan_id, days, payment_intent, state, paid_at FROM passes \
+         WHERE payer_id = $1 ORDER BY plan_id, paid_at, id",
     )
     .bind(&lease.id)
     .fetch_all(&mut *conn)
@@ -259,7 +259,7 @@ pub async fn settle(
         let length = PassLength::from_word(&row.days)
             .ok_or_else(|| DbError::Impossible(format!("passes.days {}", row.days)))?;
         // Behind a pass for life nothing is left to add: it starts when it was paid.
-        let starts_at = row.bought_at.max(taken.1.unwrap_or(row.bought_at));
+        let starts_at = row.paid_at.max(taken.1.unwrap_or(row.paid_at));
         let ends_at = length.end(starts_at);
         let payment = match &row.payment_intent {
             Some(intent) => charges::fate_of_intent(conn, intent).await?,
