@@ -279,7 +279,7 @@ fn rarer(
     );
     let configuration = play.post(
         "/v1/billing_portal/configurations",
-        "features[invoice_history][enabled]=true&features[subscription_cancel][enabled]=true",
+        "features[invoice_history][enabled]=true&features[payment_method_update][enabled]=true&features[subscription_cancel][enabled]=true",
     );
     check.that("billing_portal.configuration", &configuration);
     let form = format!(
