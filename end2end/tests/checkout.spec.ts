@@ -152,7 +152,7 @@ scene("going back from Stripe's page says that nothing was charged; another plan
   await page.getByText("You left the payment page.").waitFor();
   await nothingHappened(world, person);
   await choose(page, "Patron");
-  await page.getByText("Subscribe for €79.00").waitFor();
+  await page.locator("#pay", { hasText: "Subscribe for €79.00" }).waitFor();
   const { sessions } = await world.atStripe(person);
   assert.deepEqual(sessions.map(({ status }) => status).sort(), ["expired", "open"]);
 });
