@@ -229,7 +229,7 @@ scene("Stripe out of order: the plans say so, nothing is half done, and trying a
     ...{ target: "stripe", kind: "answer", status: 500, effect: true, method: "POST", path: "/v1/checkout/sessions" },
   });
   await planButton(page, "Member", "month").click();
-  await page.getByRole("alert").getByText("Stripe did not answer.").waitFor();
+  await page.getByRole("alert").getByText("Stripe has trouble of its own.").waitFor();
   await page.getByText("You were not charged, and nothing has started.").waitFor();
   await world.sandbox.control("DELETE", "faults");
   await choose(page);
