@@ -14,14 +14,16 @@ async function prices(page: Page): Promise<string[]> {
   return shown.map((text) => text.replace(/\s+/g, " ").trim());
 }
 
-const MONTHLY = ["29 € a month", "79 € a month"];
-const YEARLY = ["290 € a year", "790 € a year"];
+/** A pass has one price, whatever is chosen for the others. */
+const PASS = "69 € for 90 days, paid once";
+const MONTHLY = ["29 € a month", "79 € a month", PASS];
+const YEARLY = ["290 € a year", "790 € a year", PASS];
 
 scene("the plans for people are there, the recommended one marked, the companies' are not", async ({ world, visitor }) => {
   const page = await visitor();
   await page.goto("/");
   await page.getByRole("heading", { level: 1, name: "The Revenue Council" }).waitFor();
-  assert.deepEqual(await page.locator("li.plan h3").allInnerTexts(), ["Member", "Patron"]);
+  assert.deepEqual(await page.locator("li.plan h3").allInnerTexts(), ["Member", "Patron", "Season pass"]);
   await plan(page, "Patron").getByText("Most chosen").waitFor();
   await plan(page, "Member").getByText("The weekly deal clinic, live and recorded").waitFor();
   assert.deepEqual(await prices(page), MONTHLY);
@@ -120,12 +122,12 @@ scene("a change at Stripe is on the page by itself", async ({ world, visitor }) 
   await world.stripe("POST", `/products/${member.id}`, { name: "Regular" });
   await eventually(async () => {
     await page.reload();
-    assert.deepEqual(await page.locator("li.plan h3").allInnerTexts(), ["Regular", "Patron"]);
+    assert.deepEqual(await page.locator("li.plan h3").allInnerTexts(), ["Regular", "Patron", "Season pass"]);
   });
   await world.stripe("POST", `/products/${member.id}`, { active: "false" });
   await eventually(async () => {
     await page.reload();
-    assert.deepEqual(await page.locator("li.plan h3").allInnerTexts(), ["Patron"]);
+    assert.deepEqual(await page.locator("li.plan h3").allInnerTexts(), ["Patron", "Season pass"]);
   });
 });
 
