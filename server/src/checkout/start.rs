@@ -104,7 +104,11 @@ async fn under_lease(
 ) -> Result<CheckoutNext, Failure> {
     let customer_id = customer::ensure(state, held, user_id).await?;
     // A pass stacks; a second subscription is never sold.
-    if offer.pass.is_none() && member(state, &held.id).await? {
+    let past = match offer.pass {
+        Some(_) => Past::Begun,
+        None => past(state, &held.id).await?,
+    };
+    if past == Past::Running {
         sync_payer(state, held).await?;
         return Ok(CheckoutNext::AlreadyMember);
     }
@@ -112,7 +116,7 @@ async fn under_lease(
         Some(code) => Some(applied(state, code, price_id, offer, &customer_id).await?),
         None => None,
     };
-    let first = offer.pass.is_none() && never_subscribed(state, &held.id).await?;
+    let first = past == Past::Never && never_began(state, &held.id).await?;
     let choice = Choice {
         price_id: price_id.to_owned(),
         plan_id: offer.plan_id.clone(),
@@ -256,27 +260,38 @@ async fn applied(
     Ok(found.id)
 }
 
-/// Whether Stripe has a subscription of any of the payer's customers that is not over. One whose
-/// first payment is under way counts: a second one must not start beside it.
-async fn member(state: &AppState, payer_id: &str) -> Result<bool, Failure> {
+/// What Stripe's subscriptions of a payer say of the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    /// None ever began: what expired before its first payment used no trial up.
+    Never,
+    Begun,
+    /// One is not over. One whose first payment is under way counts: a second one must not start
+    /// beside it.
+    Running,
+}
+
+/// Asks for all of the payer's customers.
+async fn past(state: &AppState, payer_id: &str) -> Result<Past, Failure> {
     let customers = {
         let mut conn = state.db.reader().acquire().await?;
         payers::customers(&mut conn, payer_id).await?
     };
+    let mut past = Past::Never;
     for (customer, _) in customers.iter().filter(|(_, deleted)| !deleted) {
         let subscriptions = match state.stripe.subscriptions(customer).await {
             Err(StripeError::Missing) => continue,
             read => read?,
         };
-        let running = |status: &str| !Status::from_stripe(status).is_final();
-        if subscriptions
-            .iter()
-            .any(|subscription| running(&subscription.status))
-        {
-            return Ok(true);
+        for subscription in subscriptions {
+            match Status::from_stripe(&subscription.status) {
+                Status::IncompleteExpired => {}
+                status if status.is_final() => past = Past::Begun,
+                _ => return Ok(Past::Running),
+            }
         }
     }
-    Ok(false)
+    Ok(past)
 }
 
 /// Whether the plan is the person's for good, so that another pass of it adds nothing.
@@ -293,11 +308,15 @@ async fn for_life(state: &AppState, payer_id: &str, plan_id: &str) -> Result<boo
     Ok(count > 0)
 }
 
-async fn never_subscribed(state: &AppState, payer_id: &str) -> Result<bool, Failure> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM subscriptions WHERE payer_id = $1")
-        .bind(payer_id)
-        .fetch_one(state.db.reader())
-        .await?;
+/// The same from our rows, which outlive a customer that was deleted at Stripe.
+async fn never_began(state: &AppState, payer_id: &str) -> Result<bool, Failure> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM subscriptions WHERE payer_id = $1 \
+         AND status NOT IN ('incomplete', 'incomplete_expired')",
+    )
+    .bind(payer_id)
+    .fetch_one(state.db.reader())
+    .await?;
     Ok(count == 0)
 }
 

@@ -12,6 +12,11 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ListCheckoutSession,
     RetrieveCheckoutSession,
 };
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSessionSubscriptionDataTrialSettings as TrialSettings,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior as TrialEnd,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod as MissingPaymentMethod,
+};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 /// Metadata of a session: our payer's id.
@@ -103,6 +108,9 @@ fn request(new: &NewCheckout) -> CreateCheckoutSession {
             let mut data = CreateCheckoutSessionSubscriptionData::new();
             data.metadata = Some(metadata.clone());
             data.trial_period_days = *trial_days;
+            // Whoever takes the card away is neither charged nor past due when the trial ends.
+            data.trial_settings =
+                trial_days.map(|_| TrialSettings::new(TrialEnd::new(MissingPaymentMethod::Pause)));
             request
                 .mode(stripe_shared::CheckoutSessionMode::Subscription)
                 .subscription_data(data)

@@ -10,4 +10,5 @@ mod money_back;
 mod paused;
 mod renewal;
 mod several;
+mod trial;
 mod unreadable;
