@@ -17,7 +17,7 @@ async fn with_trial(world: &World) {
     world.settle().await;
 }
 
-async fn on_trial<'a>(world: &'a World) -> (Person<'a>, Seen) {
+async fn on_trial(world: &World) -> (Person<'_>, Seen) {
     with_trial(world).await;
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Patron").await;
