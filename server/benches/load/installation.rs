@@ -110,6 +110,8 @@ impl Installation {
         .await?;
         let counts = Arc::new(Counts::default());
         let db = Db::connect(&url).await?;
+        let tended = db.clone();
+        tokio::spawn(async move { tended.tend().await });
         let build = |rate: &str| -> Outcome<AppState> {
             let mut variables = environment(&sandbox, &base);
             variables.insert("DATABASE_URL", url.clone());

@@ -15,9 +15,13 @@ mod settle;
 mod subject;
 mod undo;
 
+pub use confirm::confirm;
+pub use leave::pause;
 pub use planned::{Planned, keep as keep_planned};
+pub use preview::preview;
 pub use settle::settle;
 pub use subject::{open_change, price, rank};
+pub use undo::undo;
 
 use crate::checkout;
 use crate::db::DbError;
@@ -37,7 +41,7 @@ pub struct Changes(pub AppState);
 
 /// Any failure, before it is told to the person.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub enum Failure {
     #[error(transparent)]
     Told(#[from] ChangeError),
     /// Nothing was asked for yet, or it was refused for certain.

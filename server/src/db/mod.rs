@@ -11,6 +11,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How often SQLite's log is moved into its file.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+/// A commit moves the log into the file itself, and waits for that, only past this many pages:
+/// where nothing [tends](Db::tend) the file, or writing never pauses.
+const LAST_RESORT: &str = "PRAGMA wal_autocheckpoint = 16000";
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +149,26 @@ impl Db {
         }
     }
 
+    /// Moves SQLite's log into its file now and then, beside those who write, so that no commit
+    /// waits for it. Ends at once on PostgreSQL, which does so itself, and with the connections.
+    pub async fn tend(&self) {
+        if self.kind != Kind::Sqlite {
+            return;
+        }
+        let mut every = tokio::time::interval(CHECKPOINT_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            every.tick().await;
+            match self.readers.execute("PRAGMA wal_checkpoint(PASSIVE)").await {
+                Ok(_) => {}
+                Err(sqlx::Error::PoolClosed) => return,
+                Err(error) => {
+                    tracing::warn!(error = %error, "the database's log could not be moved into its file");
+                }
+            }
+        }
+    }
+
     /// Closes every connection; what follows fails.
     pub async fn close(&self) {
         self.readers.close().await;
@@ -161,6 +187,7 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
                     "PRAGMA synchronous = FULL",
                     "PRAGMA foreign_keys = ON",
                     "PRAGMA busy_timeout = 5000",
+                    LAST_RESORT,
                 ] {
                     conn.execute(pragma).await?;
                 }

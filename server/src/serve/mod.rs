@@ -199,6 +199,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         Err(error) => return Err(error.into()),
     }
     background.spawn(sweep(state.clone()));
+    let db = state.db.clone();
+    background.spawn(async move { db.tend().await });
     tracing::info!(addr = %state.config.site_addr, url = %state.config.public_url, "serving");
     let app = router::router(&state).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app)

@@ -15,8 +15,8 @@ const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Cards, those that pay more often.
-const CARDS: [CardKind; 12] = [
+/// Ways to pay, those that pay more often.
+const CARDS: [CardKind; 14] = [
     CardKind::Visa,
     CardKind::Visa,
     CardKind::Visa,
@@ -29,6 +29,8 @@ const CARDS: [CardKind; 12] = [
     CardKind::Declined,
     CardKind::AuthenticateThenFail,
     CardKind::Disputed,
+    CardKind::BankDebit,
+    CardKind::BankDebitFails,
 ];
 
 fn text(value: &Value) -> String {
@@ -41,7 +43,11 @@ impl Play {
         for _ in 0..12 {
             // Most people pay at once or never.
             let open = self.people.iter().any(|person| !person.tabs.is_empty());
-            if open && self.chance(45) && self.pay() || self.any_act().await {
+            if open && self.chance(65) && self.pay() {
+                break;
+            }
+            let shown = self.people.iter().any(|person| !person.previews.is_empty());
+            if shown && self.chance(55) && self.confirm_change().await || self.any_act().await {
                 break;
             }
         }
@@ -53,14 +59,17 @@ impl Play {
     /// True when it could be done.
     async fn any_act(&mut self) -> bool {
         match self.below(100) {
-            0..13 => self.start_checkout().await,
-            13..20 => self.pay(),
-            20..27 => self.come_back().await,
-            27..34 => self.change_card(),
-            34..39 => self.pay_open_invoice(),
-            39..48 => self.end_or_keep(),
-            48..54 => self.change_at_stripe(),
-            54..59 => self.pause(),
+            0..11 => self.start_checkout().await,
+            11..17 => self.pay(),
+            17..23 => self.come_back().await,
+            23..29 => self.change_card(),
+            29..33 => self.pay_open_invoice(),
+            33..38 => self.end_or_keep(),
+            38..42 => self.change_at_stripe(),
+            42..45 => self.pause(),
+            45..50 => self.look_at_change().await,
+            50..54 => self.confirm_change().await,
+            54..59 => self.take_back_or_pause().await,
             59..62 => self.refund(),
             62..66 => self.dispute(),
             66 => self.delete_customer(),
@@ -83,19 +92,19 @@ impl Play {
         true
     }
 
-    fn any_person(&mut self) -> usize {
+    pub fn any_person(&mut self) -> usize {
         self.below(self.people.len())
     }
 
     /// A process that people reach.
-    fn any_state(&mut self) -> (u32, AppState) {
+    pub fn any_state(&mut self) -> (u32, AppState) {
         let at = self.below(self.processes.len());
         let process = &self.processes[at];
         (process.number, process.state.clone())
     }
 
     /// Seldom one that gives a person nothing.
-    fn any_offer(&mut self) -> Offer {
+    pub fn any_offer(&mut self) -> Offer {
         for _ in 0..3 {
             let at = self.below(self.catalogue.offers.len());
             let offer = &self.catalogue.offers[at];
@@ -104,6 +113,16 @@ impl Play {
             }
         }
         self.catalogue.offers[0].clone()
+    }
+
+    /// One that a subscription can be made of.
+    pub fn any_recurring(&mut self) -> Offer {
+        loop {
+            let offer = self.any_offer();
+            if offer.recurring {
+                return offer;
+            }
+        }
     }
 
     async fn start_checkout(&mut self) -> bool {
@@ -260,7 +279,7 @@ impl Play {
     }
 
     /// One subscription that is not over.
-    fn any_running(&mut self) -> Option<Value> {
+    pub fn any_running(&mut self) -> Option<Value> {
         let person = self.any_person();
         let mut running = self.subscriptions_of(person);
         running.retain(|one| {
@@ -350,7 +369,7 @@ impl Play {
         let Some(one) = self.any_running() else {
             return false;
         };
-        let offer = self.any_offer();
+        let offer = self.any_recurring();
         let proration = ["create_prorations", "always_invoice", "none"][self.below(3)];
         let payment = [
             "allow_incomplete",
@@ -475,7 +494,7 @@ impl Play {
             ),
         };
         let card = CARDS[self.below(9)];
-        let offer = self.any_offer();
+        let offer = self.any_recurring();
         let mut world = self.stage.world();
         let _ = world.stripe.set_default_card(now, &customer, card);
         let done = world.stripe.subscribe(now, &customer, &offer.price, 1, &[]);

@@ -17,6 +17,8 @@ pub struct Person {
     pub tabs: Vec<String>,
     /// Sessions they have not come back from yet.
     pub returning: Vec<String>,
+    /// Changes they were shown, as their forms hold them.
+    pub previews: Vec<String>,
 }
 
 /// A price as the catalogue offers it at the beginning.
@@ -24,6 +26,8 @@ pub struct Person {
 pub struct Offer {
     pub product: String,
     pub price: String,
+    /// Otherwise a pass.
+    pub recurring: bool,
 }
 
 pub struct Catalogue {
@@ -41,7 +45,7 @@ fn text(value: &serde_json::Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The demo plans and one more, which gives two roles and begins with a trial.
+/// The demo plans, one more, which gives two roles and begins with a trial, and a pass for life.
 pub fn catalogue(stage: &Stage) -> Catalogue {
     let extra = stage
         .world()
@@ -67,6 +71,22 @@ pub fn catalogue(stage: &Stage) -> Catalogue {
             ),
         );
     }
+    let founder = stage.ask(
+        "POST",
+        "/v1/products",
+        &format!(
+            "name=Founder&metadata[rollcall_audience]=individual&metadata[rollcall_order]=9\
+             &metadata[rollcall_pass_days]=life&metadata[rollcall_roles]={extra}"
+        ),
+    );
+    stage.ask(
+        "POST",
+        "/v1/prices",
+        &format!(
+            "product={}&currency=eur&unit_amount=90000",
+            text(&founder["id"])
+        ),
+    );
     let mut roles = BTreeMap::new();
     for product in rows(&stage.ask("GET", "/v1/products?limit=100", "")) {
         let metadata = &product["metadata"];
@@ -78,11 +98,10 @@ pub fn catalogue(stage: &Stage) -> Catalogue {
     }
     let offers = rows(&stage.ask("GET", "/v1/prices?limit=100", ""))
         .iter()
-        // The oracle knows subscriptions alone: what is paid once is not on its people's list.
-        .filter(|price| price["recurring"].is_object())
         .map(|price| Offer {
             product: text(&price["product"]),
             price: text(&price["id"]),
+            recurring: price["recurring"].is_object(),
         })
         .collect();
     Catalogue { offers, roles }
@@ -115,6 +134,7 @@ pub async fn people(stage: &Stage, db: &Db) -> Vec<Person> {
             by_hand: by_hand.into_iter().collect(),
             tabs: Vec::new(),
             returning: Vec::new(),
+            previews: Vec::new(),
         };
         sqlx::query(
             "INSERT INTO users (id, discord_user_id, name, avatar_url, email, email_verified, \

@@ -9,7 +9,9 @@
 
 mod acts;
 mod cast;
+mod membership;
 mod oracle;
+mod passes;
 mod play;
 mod quiet;
 mod room;
@@ -37,6 +39,7 @@ fn variables(discord: &sandbox::discord::Discord, secret: &str) -> HashMap<Strin
         ("DISCORD_BOT_TOKEN", discord.bot_token()),
         ("DISCORD_GUILD_ID", discord.guild_id()),
         ("DISCORD_API_BASE", format!("{}/api/v10", play::BASE)),
+        ("PAUSE_OFFER_MONTHS", "1,3".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()

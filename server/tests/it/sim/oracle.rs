@@ -23,6 +23,10 @@ pub struct Row {
     pub ended_at: Option<i64>,
     pub trial_end: Option<i64>,
     pub paused: bool,
+    /// The price a schedule leads to, and when.
+    pub next: Option<(String, i64)>,
+    /// The price of an update that waits for its payment.
+    pub pending: Option<String>,
 }
 
 /// (state, until): why somebody is to have a plan.
@@ -44,6 +48,8 @@ pub struct Books<'a> {
     pub payments: &'a [Value],
     pub charges: &'a [Value],
     pub disputes: &'a [Value],
+    /// Complete Checkout Sessions.
+    pub sessions: &'a [Value],
     pub owners: &'a BTreeMap<String, usize>,
     pub catalogue: &'a Catalogue,
     pub now_ms: i64,
@@ -133,10 +139,28 @@ pub fn expected(books: &Books<'_>) -> Expected {
             ended_at: ms(&subscription["ended_at"]),
             trial_end: ms(&subscription["trial_end"]),
             paused: !subscription["pause_collection"].is_null(),
+            next: next(subscription),
+            pending: subscription["pending_update"]["subscription_items"][0]["price"]["id"]
+                .as_str()
+                .map(str::to_owned),
         };
         expected.rows.insert(id, row);
     }
+    super::passes::expect(books, &mut expected);
     expected
+}
+
+/// The phase of a subscription's schedule that comes after the running one, if it changes the price.
+fn next(subscription: &Value) -> Option<(String, i64)> {
+    let schedule = &subscription["schedule"];
+    let running_until = schedule["current_phase"]["end_date"].as_i64()?;
+    let phases = schedule["phases"].as_array()?;
+    let phase = phases
+        .iter()
+        .find(|phase| phase["start_date"].as_i64() >= Some(running_until))?;
+    let price = text(&phase["items"][0]["price"]);
+    let now = text(&subscription["items"]["data"][0]["price"]["id"]);
+    (price != now).then_some((price, ms(&phase["start_date"])?))
 }
 
 /// The table of the access policy.

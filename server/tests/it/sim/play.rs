@@ -46,6 +46,8 @@ pub enum Outcome {
     Answered(u16),
     /// What a person was told, and the address of the page they were led to.
     Told(usize, String, Option<String>),
+    /// What a person was shown of a change, and may confirm.
+    Shown(usize, String),
 }
 
 pub struct Task {
@@ -334,6 +336,13 @@ impl Play {
                     .tell(&self.people[person].name.clone(), format!("is told {told}"));
                 self.led_to(person, address);
             }
+            Outcome::Shown(person, preview) => {
+                self.stage.tell(
+                    &self.people[person].name.clone(),
+                    "is shown what it would cost",
+                );
+                self.people[person].previews.push(preview);
+            }
         }
     }
 
@@ -433,7 +442,9 @@ impl Play {
             .filter(|&at| self.tasks[at].moment() <= now)
             .collect();
         let deliver = deliveries && !self.held.is_empty();
-        let look = !self.looking() && (free.is_empty() || self.rng.random_range(0..6) == 0);
+        let look = !self.looking()
+            && self.processes.iter().any(|one| one.ready)
+            && (free.is_empty() || self.rng.random_range(0..6) == 0);
         if deliver && (free.is_empty() || self.rng.random_range(0..4) == 0) && self.deliver().await
         {
             // A webhook is with a process now.

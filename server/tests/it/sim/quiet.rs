@@ -70,11 +70,12 @@ impl Play {
         self.learn_owners();
         self.forget_unheard().await;
         let books = Books {
-            subscriptions: &self.everything("/v1/subscriptions?status=all"),
+            subscriptions: &self.everything("/v1/subscriptions?status=all&expand[]=data.schedule"),
             invoices: &self.everything("/v1/invoices"),
             payments: &self.everything("/v1/invoice_payments"),
             charges: &self.everything("/v1/charges"),
             disputes: &self.everything("/v1/disputes"),
+            sessions: &self.passes_known().await,
             owners: &self.owners,
             catalogue: &self.catalogue,
             now_ms: self.now(),
@@ -108,6 +109,22 @@ impl Play {
         });
     }
 
+    /// Complete sessions; of a customer that was deleted, only those we had read as paid before.
+    async fn passes_known(&self) -> Vec<Value> {
+        let read: Vec<String> = sqlx::query_scalar("SELECT id FROM passes WHERE state = 'paid'")
+            .fetch_all(self.db.reader())
+            .await
+            .unwrap();
+        let mut sessions = self.everything("/v1/checkout/sessions?status=complete");
+        sessions.retain(|session| {
+            let customer = session["customer"].as_str().unwrap_or_default();
+            let path = format!("/v1/customers/{customer}");
+            read.contains(&session["id"].as_str().unwrap().to_owned())
+                || self.stage.ask("GET", &path, "")["deleted"] != true
+        });
+        sessions
+    }
+
     fn person_of(&self, user_id: &str) -> usize {
         self.people
             .iter()
@@ -118,8 +135,8 @@ impl Play {
     async fn rows_differ(&self, expected: &Expected) -> Vec<String> {
         let rows: Vec<OurRow> = sqlx::query_as(
             "SELECT subscriptions.id, user_id, customer_id, plan_id, price_id, status, quantity, period_end, \
-             cancel_at, cancel_at_period_end, ended_at, trial_end, collection_paused \
-             FROM subscriptions JOIN payers ON payers.id = payer_id",
+             cancel_at, cancel_at_period_end, ended_at, trial_end, collection_paused, next_price_id, \
+             next_at, pending_price_id FROM subscriptions JOIN payers ON payers.id = payer_id",
         )
         .fetch_all(self.db.reader())
         .await
@@ -140,6 +157,8 @@ impl Play {
                     ended_at: row.ended_at,
                     trial_end: row.trial_end,
                     paused: row.collection_paused != 0,
+                    next: row.next_price_id.zip(row.next_at),
+                    pending: row.pending_price_id,
                 };
                 (row.id, view)
             })
@@ -222,6 +241,17 @@ impl Play {
         for (kind, id, error) in parked {
             differences.push(format!("{kind} {id} is parked: {error:?}"));
         }
+        let open: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT changes.id, kind, state FROM changes LEFT JOIN subscriptions \
+             ON subscriptions.id = subscription_id WHERE state = 'asked' \
+             OR (state = 'waiting' AND pending_price_id IS NULL)",
+        )
+        .fetch_all(self.db.reader())
+        .await
+        .unwrap();
+        for (id, kind, state) in open {
+            differences.push(format!("the change {id} ({kind}) is still {state}"));
+        }
         let inbox: Vec<String> = sqlx::query_scalar("SELECT id FROM inbox")
             .fetch_all(self.db.reader())
             .await
@@ -249,6 +279,9 @@ struct OurRow {
     ended_at: Option<i64>,
     trial_end: Option<i64>,
     collection_paused: i64,
+    next_price_id: Option<String>,
+    next_at: Option<i64>,
+    pending_price_id: Option<String>,
 }
 
 fn differ<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
