@@ -14,6 +14,7 @@ use leptos::prelude::*;
 #[component]
 pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
     let (sentence, rest) = parted(headline(&dashboard));
+    let meaning = meaning(&dashboard);
     let rest = rest.map(|rest| view! { " " <span class="rest">{rest}</span> });
     let Dashboard {
         standing,
@@ -92,7 +93,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
             <p class="margin"><StateWord state=standing.state() word=standing.word() /></p>
             <div class="matter">
                 <h1>{sentence}{rest}</h1>
-                {meaning(standing).map(|text| view! { <p class="lede">{text}</p> })}
+                {meaning.map(|text| view! { <p class="lede">{text}</p> })}
                 {to_plans.map(|label| view! { <p class="actions"><a class="button" href="/">{label}</a></p> })}
             </div>
         </section>

@@ -1,6 +1,6 @@
 //! The sentence that says it all.
 
-use super::{Dashboard, Standing, StationState};
+use super::{Dashboard, Membership, Standing, StationState};
 use crate::money::Money;
 use crate::page::dates;
 
@@ -91,13 +91,25 @@ pub fn headline(dashboard: &Dashboard) -> String {
             Some(until) => format!("You’re in until {until}."),
             None => "You’re in, for life.".to_owned(),
         },
-        Standing::Ended => match day(|m| m.ends_at) {
-            Some(on) => format!("Your membership ended on {on}."),
-            None => "Your membership has ended.".to_owned(),
-        },
+        Standing::Ended => {
+            let what = if is_pass(dashboard) {
+                "pass"
+            } else {
+                "membership"
+            };
+            match day(|m| m.ends_at) {
+                Some(on) => format!("Your {what} ended on {on}."),
+                None => format!("Your {what} has ended."),
+            }
+        }
         Standing::Withdrawn => "You have no access: the payment for it was taken back.".to_owned(),
         Standing::Unclear => "We are checking your membership.".to_owned(),
     }
+}
+
+fn is_pass(dashboard: &Dashboard) -> bool {
+    let membership = dashboard.membership.as_ref();
+    membership.is_some_and(Membership::is_pass)
 }
 
 /// "You’re in. On 3 March 2027 you go to Member for 9 € a month."
@@ -110,8 +122,8 @@ fn scheduled(dashboard: &Dashboard) -> Option<String> {
 
 /// What it means, below the sentence; none where the sentence says it all.
 #[must_use]
-pub fn meaning(standing: Standing) -> Option<&'static str> {
-    match standing {
+pub fn meaning(dashboard: &Dashboard) -> Option<&'static str> {
+    match dashboard.standing {
         Standing::None => {
             Some("Choose a plan, and its channels open by themselves a moment after you have paid.")
         }
@@ -125,6 +137,9 @@ pub fn meaning(standing: Standing) -> Option<&'static str> {
         }
         Standing::PastDue => Some("Once it is paid, everything goes on as before."),
         Standing::Paused => Some("Nothing is charged while it is paused."),
+        Standing::Ended if is_pass(dashboard) => Some(
+            "It was paid once, and nothing more is charged. Coming back opens its channels again.",
+        ),
         Standing::Ended => Some("It does not renew. Coming back opens the same channels again."),
         Standing::Withdrawn => Some(
             "It is disputed at your bank, or was refunded. When the dispute is settled for the community, \
@@ -254,6 +269,14 @@ mod tests {
                 |m| m.ends_at = Some(DAY),
                 "Your membership ended on 3 March 2027.",
             ),
+            (
+                Standing::Ended,
+                |m| {
+                    m.id = String::new();
+                    m.ends_at = Some(DAY);
+                },
+                "Your pass ended on 3 March 2027.",
+            ),
         ] {
             let sentence = headline(&dashboard(standing, change));
             assert_eq!(
@@ -288,7 +311,7 @@ mod tests {
                 "{sentence}"
             );
             let settled = matches!(standing, Standing::Active | Standing::Trial);
-            assert_eq!(meaning(standing).is_none(), settled);
+            assert_eq!(meaning(&dashboard).is_none(), settled);
         }
     }
 }

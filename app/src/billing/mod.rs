@@ -59,7 +59,7 @@ pub enum Standing {
 /// The subscription the page is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
-    /// Stripe's id of the subscription.
+    /// Stripe's id of the subscription; empty for a pass.
     pub id: String,
     pub plan_name: String,
     pub price: Option<Money>,
@@ -77,6 +77,14 @@ pub struct Membership {
     pub scheduled: Option<Scheduled>,
     /// What may be done with it now.
     pub may: May,
+}
+
+impl Membership {
+    /// It was paid once, and nothing of it renews.
+    #[must_use]
+    pub fn is_pass(&self) -> bool {
+        self.id.is_empty()
+    }
 }
 
 /// What the buttons of the page may offer.

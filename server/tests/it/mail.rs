@@ -2,6 +2,7 @@
 
 mod causes;
 mod outbox;
+mod passes;
 mod preferences;
 
 use crate::login::site::{ADA, RADIA_UNCONFIRMED};
