@@ -432,6 +432,9 @@ pub(super) struct Subscription {
     pub latest_invoice: Option<String>,
     pub pause: Option<Pause>,
     pub pending_update: Option<PendingUpdate>,
+    /// When its trial ended without a card, for which it is paused.
+    pub paused_at: Option<i64>,
+    pub resuming: Option<Resuming>,
     pub schedule: Option<String>,
     pub discounts: Vec<Discount>,
     pub billing_mode: &'static str,
@@ -446,6 +449,16 @@ impl Subscription {
             .first()
             .map_or((self.start_date, self.start_date), |item| item.period)
     }
+}
+
+/// What a paused subscription becomes when its resumption invoice is paid.
+#[derive(Clone, Debug)]
+pub(super) struct Resuming {
+    pub invoice: String,
+    pub items: Vec<Item>,
+    pub anchor: i64,
+    /// `resume_on_payment_success`: Stripe collects it, and until it is paid the pause goes on.
+    pub on_success: bool,
 }
 
 /// A 3-D Secure question that a person has not answered yet.

@@ -12,5 +12,6 @@ mod histories;
 mod portal;
 mod protocol;
 mod renewals;
+mod resume;
 mod shapes;
 mod world;

@@ -98,7 +98,8 @@ async fn a_trial_that_ends_without_a_card_is_paused(world: &World) {
             .set_default_card(now, &customer, CardKind::Visa)
             .unwrap();
     });
-    let form = "billing_cycle_anchor=now";
+    let form =
+        "billing_cycle_anchor[type]=now&payment_behavior=resume_on_payment_success";
     ask(
         world,
         "POST",

@@ -462,6 +462,13 @@ impl Stripe {
             self.cancel_intent(&intent);
         }
         self.emit_invoice("invoice.voided", id);
+        let subscription = self
+            .invoices
+            .get(id)
+            .and_then(|row| row.subscription.clone());
+        if let Some(subscription) = subscription.filter(|row| self.resumes(row, id)) {
+            self.resumption_voided(&subscription);
+        }
         self.change_customer(&customer, |customer| customer.balance += credit);
         self.refresh_delinquent(&customer);
     }
@@ -479,8 +486,11 @@ impl Stripe {
         row.uncollectible_at = Some(now);
         row.next_attempt = None;
         row.auto_advance = false;
-        let customer = row.customer.clone();
+        let (customer, subscription) = (row.customer.clone(), row.subscription.clone());
         self.emit_invoice("invoice.marked_uncollectible", id);
+        if let Some(subscription) = subscription.filter(|row| self.resumes(row, id)) {
+            self.resumed(&subscription, Status::Active);
+        }
         self.refresh_delinquent(&customer);
     }
 
@@ -512,6 +522,13 @@ impl Stripe {
             self.apply_pending_update(subscription);
             return;
         }
+        if self.resumes(subscription, invoice) {
+            self.resumed(subscription, Status::Active);
+            return;
+        }
+        let Some(row) = self.subscriptions.get(subscription) else {
+            return;
+        };
         let latest = row.latest_invoice.as_deref() == Some(invoice);
         let status = match row.status {
             Status::Incomplete if latest => {
@@ -537,6 +554,10 @@ impl Stripe {
             .as_ref()
             .is_some_and(|pending| pending.invoice == invoice);
         let latest = row.latest_invoice.as_deref() == Some(invoice);
+        if self.resumes(subscription, invoice) {
+            self.resumption_failed(subscription);
+            return;
+        }
         if pending || !latest {
             return;
         }

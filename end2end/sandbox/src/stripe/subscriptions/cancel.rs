@@ -68,6 +68,7 @@ impl Stripe {
         row.ended_at = Some(now);
         row.cancel_reason = row.cancel_reason.or(reason);
         let pending = row.pending_update.take();
+        row.resuming = None;
         let schedule = row.schedule.take();
         self.stop_collecting(id);
         if let Some(pending) = pending {
@@ -151,34 +152,5 @@ impl Stripe {
         if self.subscriptions.get(id).is_some_and(due) {
             self.set_pause(id, None);
         }
-    }
-
-    /// A subscription that was paused for want of a card begins a new period and is charged for it.
-    pub(super) fn resume_subscription(&mut self, id: &str, p: &Params<'_>) -> Outcome {
-        p.only(&[
-            "billing_cycle_anchor",
-            "proration_behavior",
-            "proration_date",
-        ])?;
-        p.choice("billing_cycle_anchor", &["now", "unchanged"])?;
-        if self.subscription(id)?.status != Status::Paused {
-            return Err(Refusal::invalid(
-                "You can only resume a subscription that is paused.",
-            ));
-        }
-        let before = self.subscription_json(id);
-        let now = self.stamp();
-        let invoice = self.begin_period(id, now, "subscription_update");
-        if let Some(row) = self.subscriptions.get_mut(id) {
-            row.status = Status::Active;
-        }
-        self.tell_subscription(id, &before);
-        self.emit_subscription("customer.subscription.resumed", id);
-        if let Some(invoice) = invoice {
-            self.emit_invoice("invoice.created", &invoice);
-            self.finalize(&invoice);
-            self.collect_automatically(&invoice);
-        }
-        Ok(self.subscription_json(id))
     }
 }

@@ -374,6 +374,8 @@ impl Stripe {
             latest_invoice: None,
             pause: None,
             pending_update: None,
+            paused_at: None,
+            resuming: None,
             schedule: None,
             discounts: start.discounts,
             billing_mode: start.billing_mode.unwrap_or("flexible"),

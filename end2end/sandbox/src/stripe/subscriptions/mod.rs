@@ -6,6 +6,7 @@ mod create;
 mod proration;
 mod render;
 mod renew;
+mod resume;
 mod update;
 
 pub(super) use create::{

@@ -110,7 +110,7 @@ impl Stripe {
             "trial_settings": { "end_behavior": { "missing_payment_method": row.trial_without_card } },
             "trial_start": row.trial.map(|(start, _)| start),
         });
-        joined([first, second])
+        joined([first, second, status_details(row)])
     }
 
     pub(in crate::stripe) fn render_item(&self, subscription: &str, item: &Item) -> Value {
@@ -131,4 +131,18 @@ impl Stripe {
             "tax_rates": [],
         })
     }
+}
+
+/// Only a paused subscription has details; here a trial that ended without a card is what pauses one.
+fn status_details(row: &Subscription) -> Value {
+    row.paused_at.map_or_else(
+        || json!({}),
+        |at| {
+            json!({ "status_details": { "paused": {
+                "subscription": { "type": "trial_end_without_payment_method" },
+                "transitioned_at": at,
+                "type": "subscription",
+            } } })
+        },
+    )
 }

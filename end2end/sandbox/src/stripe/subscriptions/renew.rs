@@ -28,7 +28,10 @@ impl Stripe {
                 match row.trial_without_card {
                     "cancel" => self.end_subscription(id, None),
                     "pause" => {
-                        self.change_subscription(id, |row| row.status = Status::Paused);
+                        self.change_subscription(id, |row| {
+                            row.status = Status::Paused;
+                            row.paused_at = Some(at);
+                        });
                         self.emit_subscription("customer.subscription.paused", id);
                     }
                     _ => self.renew(id, at),

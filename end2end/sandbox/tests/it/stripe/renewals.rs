@@ -448,7 +448,7 @@ fn a_trial_without_a_card_does_what_it_was_told() {
                 .unwrap();
             let back = play.post(
                 &format!("/v1/subscriptions/{id}/resume"),
-                "billing_cycle_anchor=now",
+                "billing_cycle_anchor[type]=now&payment_behavior=resume_on_payment_success",
             );
             assert_eq!(back["status"], "active");
             assert_eq!(number(&play.get("/v1/charges"), "/data/0/amount"), 2900);
