@@ -22,7 +22,7 @@ const passButton = (page: Page, verb: "Get" | "Extend") =>
 
 /** The lines of the section of passes, the newest first. */
 async function lines(page: Page): Promise<string[]> {
-  const shown = await page.getByRole("region", { name: "Passes" }).locator(".row").allInnerTexts();
+  const shown = await page.getByRole("region", { name: "Passes" }).getByRole("listitem").allInnerTexts();
   return shown.map((text) => text.replace(/\s+/g, " ").trim());
 }
 

@@ -41,8 +41,8 @@ fn Figures(overview: Overview) -> impl IntoView {
             <h2 id="asks">"Waits for you"</h2>
             <dl class="figures">
                 <Figure value=counts.parked label="parked" href="/admin/work" alarm=true />
-                <Figure value=counts.incidents label="open incidents" href="/admin/incidents" alarm=true />
-                <Figure value=counts.waiting label="roles to answer" href="/admin/roles" alarm=true />
+                <Figure value=counts.incidents label=plural(counts.incidents, "open incident", "open incidents") href="/admin/incidents" alarm=true />
+                <Figure value=counts.waiting label=plural(counts.waiting, "role to answer", "roles to answer") href="/admin/roles" alarm=true />
             </dl>
         </section>
         <section aria-labelledby="work">
@@ -75,6 +75,10 @@ fn Figures(overview: Overview) -> impl IntoView {
             <Acts lines=lately />
         </section>
     }
+}
+
+fn plural(count: i64, one: &'static str, more: &'static str) -> &'static str {
+    if count == 1 { one } else { more }
 }
 
 /// One number with its name. An alarming one is coloured, and says so, unless it is zero.

@@ -89,17 +89,13 @@ fn Waiting(role: WaitingRole) -> impl IntoView {
     let (title, meaning, yes, no) = match role.change {
         RoleChange::Joining => (
             format!("{name} joins {}", role.plan_name),
-            format!(
-                "With a yes, {touched} who have the plan get the role now, and everybody who buys it from now on."
-            ),
+            format!("A yes gives it to {touched}, and to everybody who buys the plan from now on."),
             "Give the role",
             "Leave it out",
         ),
         RoleChange::Leaving => (
             format!("{name} leaves {}", role.plan_name),
-            format!(
-                "With a yes, {touched} who have the plan lose the role, unless another plan of theirs gives it."
-            ),
+            format!("A yes takes it from {touched}, unless another plan of theirs gives it."),
             "Take the role away",
             "Keep it",
         ),

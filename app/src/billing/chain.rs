@@ -78,6 +78,9 @@ pub fn Link(
     stop: Stop,
     #[prop(into)] state: Signal<StationState>,
     #[prop(into)] text: Signal<String>,
+    /// Says the state where the usual word would not.
+    #[prop(optional_no_strip)]
+    word: Option<String>,
     /// Time and advice below the text.
     #[prop(optional)]
     children: Option<Children>,
@@ -94,7 +97,9 @@ pub fn Link(
                 <p class="link-head">
                     <span class="link-name">{stop.name()}</span>
                     " "
-                    <span class="word">{move || stop.word(state.get())}</span>
+                    <span class="word">
+                        {move || word.clone().unwrap_or_else(|| stop.word(state.get()).to_owned())}
+                    </span>
                 </p>
                 <p>{move || text.get()}</p>
                 {children.map(|children| children())}

@@ -1,10 +1,10 @@
 //! The dashboard itself.
 
 use super::notices::{MustJoin, Overdue, Pending};
-use super::particulars::Particulars;
+use super::particulars::{Particulars, WayOn};
 use super::why::{When, Why};
 use super::{
-    Dashboard, InvoiceLine, Link, Standing, StateWord, Station, StationState, Stop,
+    Dashboard, InvoiceLine, Link, Membership, Standing, StateWord, Station, StationState, Stop,
     headline::{headline, meaning},
     passes::Passes,
 };
@@ -39,9 +39,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         owed,
         ..
     } = dashboard;
-    let plan_name = membership
-        .as_ref()
-        .map(|membership| membership.plan_name.clone());
+    let current = membership.as_ref().and_then(Membership::current);
     let untouched = standing == Standing::None
         && [&payment, &access, &discord]
             .into_iter()
@@ -52,6 +50,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         Standing::Ended if owed.is_none() => Some("Come back: see the plans"),
         _ => None,
     };
+    let way_on = view! { <WayOn standing membership=membership.clone() waits=pending.is_some() /> };
     let read = read_at
         .map(|at| view! { <p class="read-at">"Read from Stripe on " <When at=Some(at) /></p> });
     let chain = (!untouched).then(|| {
@@ -70,12 +69,19 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         }
         .into_any()
     });
+    // A pass stands in its own list; Stripe's portal has nothing of it.
+    let by_pass = membership
+        .as_ref()
+        .map_or(!passes.is_empty(), Membership::is_pass);
+    let membership = membership.filter(|_| !by_pass);
+    let has_portal = has_portal && (!by_pass || card.is_some() || !invoices.is_empty());
     let money = membership.is_some() || card.is_some() || has_portal;
     let particulars = money
         .then(|| view! { <Particulars standing membership card others has_portal /> }.into_any());
     let invoices =
         has_portal.then(|| view! { <Invoices invoices known=invoices_known /> }.into_any());
-    let passes = (!passes.is_empty()).then(|| view! { <Passes passes /> }.into_any());
+    let passes = (!passes.is_empty())
+        .then(|| view! { <Passes passes running=standing == Standing::Pass /> }.into_any());
     let why = (!why.is_empty() || !roles.is_empty()).then(|| {
         view! {
             <section class="entry" aria-labelledby="why">
@@ -88,12 +94,13 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
     view! {
         {must_join.then(|| view! { <MustJoin /> })}
         {owed.map(|owed| view! { <Overdue ended=standing != Standing::PastDue owed /> })}
-        {pending.map(|pending| view! { <Pending pending plan=plan_name.unwrap_or_default() /> })}
+        {pending.map(|pending| view! { <Pending pending current /> })}
         <section class="entry lone">
             <p class="margin"><StateWord state=standing.state() word=standing.word() /></p>
             <div class="matter">
                 <h1>{sentence}{rest}</h1>
                 {meaning.map(|text| view! { <p class="lede">{text}</p> })}
+                {way_on}
                 {to_plans.map(|label| view! { <p class="actions"><a class="button" href="/">{label}</a></p> })}
             </div>
         </section>
@@ -116,7 +123,7 @@ fn parted(headline: String) -> (String, Option<String>) {
 #[component]
 fn StationLink(stop: Stop, station: Station) -> impl IntoView {
     view! {
-        <Link stop state=station.state text=station.text>
+        <Link stop state=station.state text=station.text word=station.word>
             <When at=station.at />
             {station.advice.map(|advice| view! { <p class="advice">{advice}</p> })}
         </Link>

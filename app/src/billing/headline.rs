@@ -1,6 +1,7 @@
 //! The sentence that says it all.
 
 use super::{Dashboard, Membership, Standing, StationState};
+use crate::changes::words;
 use crate::money::Money;
 use crate::page::dates;
 
@@ -16,6 +17,7 @@ impl Standing {
             Self::Ending => "Ending",
             Self::PastDue => "Payment missing",
             Self::Paused => "Paused",
+            Self::TrialOver => "Trial over",
             Self::Pass => "Pass",
             Self::Ended => "Ended",
             Self::Withdrawn => "Access withdrawn",
@@ -28,9 +30,9 @@ impl Standing {
     pub fn state(self) -> StationState {
         match self {
             Self::None => StationState::Idle,
-            Self::Activating | Self::Unclear => StationState::Waiting,
+            Self::Activating | Self::Unclear | Self::Paused => StationState::Waiting,
             Self::Active | Self::Trial | Self::Pass => StationState::Granted,
-            Self::Ending | Self::PastDue | Self::Paused => StationState::Attention,
+            Self::Ending | Self::PastDue | Self::TrialOver => StationState::Attention,
             Self::Ended | Self::Withdrawn => StationState::Ended,
         }
     }
@@ -87,6 +89,14 @@ pub fn headline(dashboard: &Dashboard) -> String {
             }
             (None, None) => "Your membership is paused.".to_owned(),
         },
+        Standing::TrialOver if dashboard.pending.is_some() => "Your trial is over.".to_owned(),
+        Standing::TrialOver => match membership
+            .filter(|m| m.may.go_on)
+            .and_then(Membership::current)
+        {
+            Some(current) => format!("Your trial is over. Go on for {}.", current.display()),
+            None => "Your trial is over. Add a card to go on.".to_owned(),
+        },
         Standing::Pass => match day(|m| m.ends_at) {
             Some(until) => format!("You’re in until {until}."),
             None => "You’re in, for life.".to_owned(),
@@ -112,12 +122,14 @@ fn is_pass(dashboard: &Dashboard) -> bool {
     membership.is_some_and(Membership::is_pass)
 }
 
-/// "You’re in. On 3 March 2027 you go to Member for 9 € a month."
+/// "You’re in. You go to Member on 3 March 2027, for 9 € a month."
 fn scheduled(dashboard: &Dashboard) -> Option<String> {
-    let scheduled = dashboard.membership.as_ref()?.scheduled.as_ref()?;
+    let membership = dashboard.membership.as_ref()?;
+    let scheduled = membership.scheduled.as_ref()?;
     let day = whole_day(scheduled.at)?;
-    let (plan, price) = (&scheduled.to.plan_name, scheduled.to.display());
-    Some(format!("You’re in. On {day} you go to {plan} for {price}."))
+    let way = words::way(membership.current().as_ref(), &scheduled.to);
+    let price = scheduled.to.display();
+    Some(format!("You’re in. You go {way} on {day}, for {price}."))
 }
 
 /// What it means, below the sentence; none where the sentence says it all.
@@ -131,11 +143,18 @@ pub fn meaning(dashboard: &Dashboard) -> Option<&'static str> {
             Some("It starts by itself when Stripe confirms the payment. There is nothing to do.")
         }
         Standing::Active | Standing::Trial => None,
-        Standing::Pass => Some("It is paid, once. Nothing renews, and nothing more is charged."),
+        Standing::Pass => Some("Paid once. Nothing renews, and nothing more is charged."),
         Standing::Ending => {
             Some("Nothing more will be charged. Until that day everything stays open.")
         }
         Standing::PastDue => Some("Once it is paid, everything goes on as before."),
+        Standing::TrialOver if dashboard.pending.is_some() => {
+            Some("Your roles in Discord come back as soon as the first payment is through.")
+        }
+        Standing::TrialOver => Some(
+            "You were not charged, and nothing is charged before you say so. Your roles in Discord rest \
+             until you go on.",
+        ),
         Standing::Paused => Some("Nothing is charged while it is paused."),
         Standing::Ended if is_pass(dashboard) => Some(
             "It was paid once, and nothing more is charged. Coming back opens its channels again.",
@@ -155,6 +174,7 @@ pub fn meaning(dashboard: &Dashboard) -> Option<&'static str> {
 mod tests {
     use super::{headline, meaning};
     use crate::billing::{Dashboard, Membership, Standing, Station, StationState};
+    use crate::changes::words::tests::price;
     use crate::money::Money;
     use crate::plans::Interval;
 
@@ -164,6 +184,7 @@ mod tests {
     fn dashboard(standing: Standing, change: impl FnOnce(&mut Membership)) -> Dashboard {
         let idle = Station {
             state: StationState::Idle,
+            word: None,
             text: String::new(),
             at: None,
             advice: None,
@@ -245,16 +266,23 @@ mod tests {
                     m.renews_at = Some(DAY);
                     m.scheduled = Some(crate::changes::Scheduled {
                         subscription_id: "sub_1".into(),
-                        to: crate::changes::PlanPrice {
-                            price_id: "price_1".into(),
-                            plan_name: "Member".into(),
-                            amount: Money::new(900, "eur"),
-                            interval: Interval::Month,
-                        },
+                        to: price("Member", 900, Interval::Month),
                         at: DAY,
                     });
                 },
-                "You’re in. On 3 March 2027 you go to Member for 9\u{a0}€ a month.",
+                "You’re in. You go to Member on 3 March 2027, for 9\u{a0}€ a month.",
+            ),
+            (
+                Standing::Active,
+                |m| {
+                    m.interval = Some(Interval::Year);
+                    m.scheduled = Some(crate::changes::Scheduled {
+                        subscription_id: "sub_1".into(),
+                        to: price("Patron", 2900, Interval::Month),
+                        at: DAY,
+                    });
+                },
+                "You’re in. You go from yearly to monthly on 3 March 2027, for 29\u{a0}€ a month.",
             ),
             (
                 Standing::Paused,
@@ -263,6 +291,16 @@ mod tests {
                     m.ends_at = Some(DAY);
                 },
                 "Paused until 3 March 2027. You stay in until 3 March 2027.",
+            ),
+            (
+                Standing::TrialOver,
+                |_| {},
+                "Your trial is over. Add a card to go on.",
+            ),
+            (
+                Standing::TrialOver,
+                |m| m.may.go_on = true,
+                "Your trial is over. Go on for 29\u{a0}€ a month.",
             ),
             (
                 Standing::Ended,
@@ -298,6 +336,7 @@ mod tests {
             Standing::Ending,
             Standing::PastDue,
             Standing::Paused,
+            Standing::TrialOver,
             Standing::Pass,
             Standing::Ended,
             Standing::Withdrawn,

@@ -46,6 +46,8 @@ pub enum Standing {
     PastDue,
     /// Paused at Stripe.
     Paused,
+    /// Stripe paused it, because the trial ended and there was no card to charge.
+    TrialOver,
     /// No subscription gives access, and a pass does: until `Membership::ends_at`, or for life.
     Pass,
     /// Had one; no access now.
@@ -85,6 +87,17 @@ impl Membership {
     pub fn is_pass(&self) -> bool {
         self.id.is_empty()
     }
+
+    /// What it is now, as far as a change goes.
+    #[must_use]
+    pub fn current(&self) -> Option<PlanPrice> {
+        Some(PlanPrice {
+            price_id: String::new(),
+            plan_name: self.plan_name.clone(),
+            amount: self.price.clone()?,
+            interval: self.interval?,
+        })
+    }
 }
 
 /// What the buttons of the page may offer.
@@ -99,6 +112,8 @@ pub struct May {
     pub keep: bool,
     /// End a pause.
     pub resume: bool,
+    /// Go on after a trial that ended without a card, now that there is one.
+    pub go_on: bool,
 }
 
 /// A payment that is missing.
@@ -127,6 +142,8 @@ pub enum WaitsFor {
 /// A change that does not count yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingChange {
+    /// Not another plan, but the first period after a trial.
+    pub goes_on: bool,
     pub to: Option<PlanPrice>,
     pub waits_for: WaitsFor,
     /// When it lapses, UTC epoch ms.
@@ -145,6 +162,8 @@ pub enum Came {
     Kept,
     Paused,
     Resumed,
+    /// The first period after a trial is paid.
+    WentOn,
     /// It was not paid in time, or never reached Stripe.
     Lapsed,
 }
@@ -152,6 +171,7 @@ pub enum Came {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastChange {
     pub came: Came,
+    pub from: Option<PlanPrice>,
     pub to: Option<PlanPrice>,
     /// UTC epoch ms.
     pub at: i64,
@@ -242,6 +262,8 @@ pub enum StationState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Station {
     pub state: StationState,
+    /// Says the state where the usual word would not: "Resting".
+    pub word: Option<String>,
     /// What is so, in a sentence: "Stripe says: active."
     pub text: String,
     /// When we last learned it, UTC epoch ms.

@@ -2,8 +2,8 @@
 
 use super::portal::OpenPortal;
 use super::{Card, Membership, OtherLine, Standing};
-use crate::changes::Scheduled;
-use crate::changes::forms::{KeepMembership, ResumeMembership, StayOnPlan};
+use crate::changes::forms::{GoOn, KeepMembership, ResumeMembership, StayOnPlan};
+use crate::changes::{Scheduled, words};
 use crate::money::Money;
 use crate::page::{SendForm, dates};
 use crate::plans::Interval;
@@ -31,6 +31,7 @@ pub fn Particulars(
             {back.map(|back| view! { <Row label="Payments resume">{back}</Row> })}
         }
     });
+    let has_card = card.is_some();
     let card = card.map(|card| {
         let text = format!(
             "{} ending in {}, valid until {:02}/{}",
@@ -47,7 +48,7 @@ pub fn Particulars(
             <h2 class="margin" id="particulars">"Membership"</h2>
             <div class="matter">
                 <dl class="rows">{rows}{others}{card}</dl>
-                <Doings standing membership has_portal />
+                <Doings standing membership has_portal has_card />
             </div>
         </section>
     }
@@ -66,6 +67,15 @@ fn from_then_on(scheduled: &Scheduled) -> Option<String> {
     dates::day(scheduled.at)?;
     let to = &scheduled.to;
     Some(format!("{}, {}", to.plan_name, to.display()))
+}
+
+/// Takes a scheduled change back.
+fn stay(membership: &Membership) -> Option<String> {
+    let scheduled = membership.scheduled.as_ref()?;
+    Some(match membership.current() {
+        Some(current) => words::stay(&current, &scheduled.to),
+        None => format!("Stay on {}", membership.plan_name),
+    })
 }
 
 /// Another subscription, in a line: each is charged for itself.
@@ -113,49 +123,28 @@ fn next_date(standing: Standing, membership: &Membership) -> (&'static str, Opti
 
 /// The buttons, the one that matters first.
 #[component]
-fn Doings(standing: Standing, membership: Option<Membership>, has_portal: bool) -> impl IntoView {
+fn Doings(
+    standing: Standing,
+    membership: Option<Membership>,
+    has_portal: bool,
+    has_card: bool,
+) -> impl IntoView {
     let may = membership.as_ref().map(|m| m.may).unwrap_or_default();
-    let id = membership
-        .as_ref()
-        .map(|m| m.id.clone())
-        .unwrap_or_default();
-    let form = |action: &str, label: String| {
-        view! {
-            <SendForm
-                action=action.to_owned()
-                name="subscription".to_owned()
-                value=id.clone()
-                more=Vec::new()
-                label
-                busy="Asking Stripe…".to_owned()
-                class=String::new()
-            />
-        }
-    };
-    let keep = may
-        .keep
-        .then(|| form(KeepMembership::url(), "Keep my membership".to_owned()));
-    let resume = may
-        .resume
-        .then(|| form(ResumeMembership::url(), "Resume now".to_owned()));
     let stay = membership
         .as_ref()
-        .filter(|membership| membership.scheduled.is_some())
-        .map(|membership| {
-            form(
-                StayOnPlan::url(),
-                format!("Stay on {}", membership.plan_name),
-            )
-        });
+        .and_then(|membership| Some((membership.id.clone(), stay(membership)?)))
+        .map(|(id, label)| form(StayOnPlan::url(), id, label));
     let change = may
         .change
         .then(|| view! { <a class="button quiet" href="/billing/change">"Change your plan"</a> });
     let over = matches!(standing, Standing::None | Standing::Ended | Standing::Pass);
-    let card = has_portal.then(|| {
-        let (page, label) = if over {
-            ("home", "See your cards and invoices")
-        } else {
-            ("card", "Change the card")
+    // The way on after a trial without a card stands at the top.
+    let asked = standing == Standing::TrialOver && !has_card;
+    let card = (has_portal && !asked).then(|| {
+        let (page, label) = match (over, has_card) {
+            (true, _) => ("home", "See your cards and invoices"),
+            (false, true) => ("card", "Change the card"),
+            (false, false) => ("card", "Add a card"),
         };
         view! { <PortalButton page label class="quiet" /> }
     });
@@ -168,11 +157,77 @@ fn Doings(standing: Standing, membership: Option<Membership>, has_portal: bool) 
         view! { <a class="button quiet" href="/billing/cancel">{label}</a> }
     });
     view! {
-        <div class="portal">{keep}{resume}{stay}{change}{card}{cancel}</div>
-        {has_portal.then(|| view! {
-            <p class="small">"Cards and cancelling are on your page at Stripe, which leads back here."</p>
+        <div class="portal">{stay}{change}{card}{cancel}</div>
+        {(has_portal && !asked).then(|| {
+            let text = if over {
+                "Cards and invoices are on your page at Stripe, which leads back here."
+            } else {
+                "Cards and cancelling are on your page at Stripe, which leads back here."
+            };
+            view! { <p class="small">{text}</p> }
         })}
     }
+}
+
+fn form(action: &str, subscription: String, label: String) -> impl IntoView + use<> {
+    view! {
+        <SendForm
+            action=action.to_owned()
+            name="subscription".to_owned()
+            value=subscription
+            more=Vec::new()
+            label
+            busy="Asking Stripe…".to_owned()
+            class=String::new()
+        />
+    }
+}
+
+/// The one button below the sentence that says it all, if something can be done about it there.
+#[component]
+pub fn WayOn(
+    standing: Standing,
+    membership: Option<Membership>,
+    /// Something else is asked for already.
+    waits: bool,
+) -> impl IntoView {
+    let may = membership.as_ref().map(|m| m.may).unwrap_or_default();
+    let button = match membership {
+        Some(membership) if may.keep => {
+            let label = "Keep my membership".to_owned();
+            form(KeepMembership::url(), membership.id, label).into_any()
+        }
+        Some(membership) if may.resume => form(
+            ResumeMembership::url(),
+            membership.id,
+            "Resume now".to_owned(),
+        )
+        .into_any(),
+        Some(membership) if may.go_on => go_on(membership).into_any(),
+        _ if standing == Standing::TrialOver && !waits => {
+            view! { <PortalButton page="card" label="Add a card" class="" /> }.into_any()
+        }
+        _ => return None,
+    };
+    Some(view! { <div class="actions">{button}</div> })
+}
+
+/// Goes on after a trial; what the button says is what is charged.
+fn go_on(membership: Membership) -> impl IntoView {
+    let Membership { id, price, .. } = membership;
+    price.map(|price| {
+        view! {
+            <SendForm
+                action=GoOn::url().to_owned()
+                name="subscription".to_owned()
+                value=id
+                more=vec![("amount".to_owned(), price.minor.to_string())]
+                label=format!("Go on and pay {}", price.display())
+                busy="Asking Stripe…".to_owned()
+                class=String::new()
+            />
+        }
+    })
 }
 
 /// Whose portal it is, the session says.

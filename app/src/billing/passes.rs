@@ -34,38 +34,51 @@ pub fn span(pass: &PassLine) -> Option<String> {
         (PassState::Waiting, _) => Some("Starts with the payment".to_owned()),
         (PassState::Void, _) => None,
         (_, None) => Some("For life".to_owned()),
+        // Not broken within a date.
         (_, Some(end)) => Some(format!(
             "{} to {}",
-            dates::day(pass.starts_at)?,
-            dates::day(end)?
+            dates::day(pass.starts_at)?.replace(' ', "\u{a0}"),
+            dates::day(end)?.replace(' ', "\u{a0}")
         )),
     }
 }
 
+/// Every pass, and below them the way to more where nothing else leads there.
 #[component]
-pub fn Passes(passes: Vec<PassLine>) -> impl IntoView {
+pub fn Passes(
+    passes: Vec<PassLine>,
+    /// What gives access now is a pass.
+    running: bool,
+) -> impl IntoView {
     let lines = passes.into_iter().map(|pass| {
         let paid = pass
             .paid
             .as_ref()
-            .map(|paid| format!(", {} once", paid.display()));
-        let span = span(&pass).map(|span| format!(", {span}"));
+            .map(|paid| format!("{} once", paid.display()));
+        let span = span(&pass);
         view! {
-            <div class="row">
-                <dt>{pass.plan_name}</dt>
-                <dd>
-                    <StateWord state=pass.state.state() word=pass.state.word() />
-                    {span}
-                    {paid}
-                </dd>
+            <li class="pass-line">
+                <span class="pass-name">{pass.plan_name}</span>
+                <StateWord state=pass.state.state() word=pass.state.word() />
+                <span class="pass-span">{span}</span>
+                <span class="amount">{paid}</span>
+            </li>
+        }
+    });
+    let more = running.then(|| {
+        view! {
+            <div class="portal">
+                <a class="button quiet" href="/">"See the plans"</a>
             </div>
+            <p class="small">"Another pass begins when this one ends. A plan can be had beside it."</p>
         }
     });
     view! {
         <section class="entry" aria-labelledby="passes">
             <h2 class="margin" id="passes">"Passes"</h2>
             <div class="matter">
-                <dl class="rows">{lines.collect_view()}</dl>
+                <ul class="pass-lines">{lines.collect_view()}</ul>
+                {more}
             </div>
         </section>
     }
@@ -85,7 +98,8 @@ mod tests {
             starts_at: 1_804_082_709_000,
             ends_at: Some(1_804_082_709_000 + 90 * 24 * 60 * 60 * 1000),
         };
-        assert_eq!(span(&pass).as_deref(), Some("3 March 2027 to 1 June 2027"));
+        let said = span(&pass).map(|text| text.replace('\u{a0}', " "));
+        assert_eq!(said.as_deref(), Some("3 March 2027 to 1 June 2027"));
         let life = PassLine {
             ends_at: None,
             ..pass.clone()

@@ -1,6 +1,6 @@
 //! The plans one could go to.
 
-use super::{Choices, Direction, Offer, Scheduled};
+use super::{Choices, Direction, Offer, PlanPrice, Scheduled, words};
 use crate::page::{Notice, Tone, answer, dates};
 use crate::plans::Interval;
 use leptos::prelude::*;
@@ -28,14 +28,14 @@ pub fn Choose(choices: Choices) -> impl IntoView {
                 .filter(|offer| offer.price.interval == interval)
                 .cloned()
                 .collect();
-            (!offers.is_empty()).then(|| group(interval, offers, period_end, trialing))
+            (!offers.is_empty()).then(|| group(interval, &current, offers, period_end, trialing))
         })
         .collect_view();
     let none = offers
         .is_empty()
         .then(|| view! { <p>"There is no other plan on offer right now."</p> });
     view! {
-        {scheduled.map(|scheduled| view! { <AlreadyScheduled scheduled /> })}
+        {scheduled.map(|scheduled| view! { <AlreadyScheduled from=current.clone() scheduled /> })}
         <section class="entry lone">
             <p class="margin"><a href="/billing">"Billing"</a></p>
             <div class="matter">
@@ -50,13 +50,16 @@ pub fn Choose(choices: Choices) -> impl IntoView {
 }
 
 /// Any change takes a scheduled one back; that is said before.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a component owns what it is given"
+)]
 #[component]
-pub fn AlreadyScheduled(scheduled: Scheduled) -> impl IntoView {
-    let Scheduled { to, at, .. } = scheduled;
-    let plan = to.plan_name;
-    let title = match dates::day(at) {
-        Some(day) => format!("You are set to go to {plan} on {day}."),
-        None => format!("You are set to go to {plan}."),
+pub fn AlreadyScheduled(from: PlanPrice, scheduled: Scheduled) -> impl IntoView {
+    let way = words::way(Some(&from), &scheduled.to);
+    let title = match dates::day(scheduled.at) {
+        Some(day) => format!("You are set to go {way} on {day}."),
+        None => format!("You are set to go {way}."),
     };
     view! {
         <Notice
@@ -69,10 +72,11 @@ pub fn AlreadyScheduled(scheduled: Scheduled) -> impl IntoView {
 
 fn group(
     interval: Interval,
+    current: &PlanPrice,
     offers: Vec<Offer>,
     period_end: Option<i64>,
     trialing: bool,
-) -> impl IntoView {
+) -> impl IntoView + use<> {
     let (id, label) = match interval {
         Interval::Month => ("monthly", "Paid monthly"),
         Interval::Year => ("yearly", "Paid yearly"),
@@ -88,7 +92,7 @@ fn group(
             "/billing/change?to={}",
             answer::query_value(&price.price_id)
         );
-        let name = price.plan_name.clone();
+        let way = words::way(Some(current), &price);
         let features =
             (!features.is_empty()).then(|| view! { <p class="small">{features.join(" · ")}</p> });
         view! {
@@ -101,7 +105,7 @@ fn group(
                 </div>
                 <a class="button quiet" href=to>
                     "See what it costs"
-                    <span class="unseen">{format!(" to go to {name}, {}", interval.per())}</span>
+                    <span class="unseen">{format!(" to go {way}, {}", price.display())}</span>
                 </a>
             </li>
         }

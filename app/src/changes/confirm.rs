@@ -2,7 +2,7 @@
 
 use super::choose::AlreadyScheduled;
 use super::forms::ConfirmChange;
-use super::{Direction, Preview};
+use super::{Direction, PlanPrice, Preview, words};
 use crate::money::Money;
 use crate::page::{SendForm, dates};
 use leptos::prelude::*;
@@ -55,9 +55,9 @@ pub fn Confirm(preview: Preview) -> impl IntoView {
         .filter(|_| today.minor > 0)
         .map(|card| format!("Charged to {} ending in {}.", card.brand, card.last4));
     view! {
-        {scheduled.map(|scheduled| view! { <AlreadyScheduled scheduled /> })}
+        {scheduled.map(|scheduled| view! { <AlreadyScheduled from=from.clone() scheduled /> })}
         <section class="entry lone">
-            <p class="margin">{format!("{} to {}", from.plan_name, to.plan_name)}</p>
+            <p class="margin">{margin(&from, &to)}</p>
             <div class="matter">
                 <h1>{first}<span class="rest">" "{rest}</span></h1>
                 <p class="lede">{explained}</p>
@@ -81,6 +81,13 @@ pub fn Confirm(preview: Preview) -> impl IntoView {
     }
 }
 
+/// "Member to Patron", "Patron, from monthly to yearly".
+fn margin(from: &PlanPrice, to: &PlanPrice) -> String {
+    let way = words::way(Some(from), to);
+    let joint = if words::same_plan(from, to) { "," } else { "" };
+    format!("{}{joint} {way}", from.plan_name)
+}
+
 fn whole_day(ms: i64) -> String {
     dates::day(ms).map_or_else(
         || "the next renewal".to_owned(),
@@ -92,13 +99,12 @@ fn whole_day(ms: i64) -> String {
 fn sentence(preview: &Preview) -> (String, String) {
     let price = preview.to.display();
     let day = whole_day(preview.from_at);
-    if preview.today.minor > 0 {
-        let today = format!("Today: {}.", preview.today.display());
-        (today, format!("Then {price} from {day}."))
+    let today = if preview.today.minor > 0 {
+        format!("Today: {}.", preview.today.display())
     } else {
-        let today = "Nothing today.".to_owned();
-        (today, format!("From {day}: {price}."))
-    }
+        "Nothing today.".to_owned()
+    };
+    (today, format!("Then {price} from {day}."))
 }
 
 /// What it means for access, and where the sum comes from.
@@ -110,6 +116,9 @@ fn explanation(preview: &Preview) -> String {
         .map(Money::display)
         .map(|credit| format!(" {credit} stay with Stripe as your credit for later payments."))
         .unwrap_or_default();
+    if words::same_plan(&preview.from, &preview.to) {
+        return within_the_plan(preview, &kept);
+    }
     match preview.direction {
         Direction::Later => format!(
             "Until then everything stays open, and you can take it back. After that you have {to} instead of {from}."
@@ -130,39 +139,51 @@ fn explanation(preview: &Preview) -> String {
     }
 }
 
+/// The same for a change that leaves plan and roles as they are.
+fn within_the_plan(preview: &Preview, kept: &str) -> String {
+    let (plan, price) = (&preview.to.plan_name, preview.to.display());
+    let every = preview.from.interval.as_str();
+    match preview.direction {
+        Direction::Later => format!(
+            "Until then nothing changes, and you can take it back. After that {plan} goes on at {price}."
+        ),
+        Direction::Now if preview.trialing => {
+            format!(
+                "Your trial goes on. {plan} stays as it is, and your first payment is {price}.{kept}"
+            )
+        }
+        Direction::Now => {
+            format!(
+                "{plan} stays as it is, and so do your roles. What you have not used of the {every} is taken off.{kept}"
+            )
+        }
+    }
+}
+
 fn label(preview: &Preview) -> String {
-    let to = &preview.to.plan_name;
+    let way = words::short_way(&preview.from, &preview.to);
     if preview.today.minor > 0 {
-        format!("Pay {} and go to {to}", preview.today.display())
+        format!("Pay {} and go {way}", preview.today.display())
     } else if preview.direction == Direction::Later {
-        format!("Go to {to} on {}", whole_day(preview.from_at))
+        format!("Go {way} on {}", whole_day(preview.from_at))
     } else {
-        format!("Go to {to} now")
+        format!("Go {way} now")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changes::PlanPrice;
-    use crate::plans::Interval;
+    use crate::changes::words::tests::price;
+    use crate::plans::Interval::{Month, Year};
 
     /// 3 March 2027.
     const DAY: i64 = 1_804_082_709_000;
 
-    fn price(name: &str, minor: i64) -> PlanPrice {
-        PlanPrice {
-            price_id: name.to_owned(),
-            plan_name: name.to_owned(),
-            amount: Money::new(minor, "eur"),
-            interval: Interval::Month,
-        }
-    }
-
     fn preview(direction: Direction, today: i64) -> Preview {
         Preview {
-            from: price("Member", 2900),
-            to: price("Patron", 5900),
+            from: price("Member", 2900, Month),
+            to: price("Patron", 5900, Month),
             direction,
             trialing: false,
             today: Money::new(today, "eur"),
@@ -198,12 +219,46 @@ mod tests {
         std::mem::swap(&mut down.from, &mut down.to);
         assert_eq!(
             said(&down),
-            "Nothing today. From 3 March 2027: 29 € a month."
+            "Nothing today. Then 29 € a month from 3 March 2027."
         );
         assert!(explanation(&down).starts_with("Until then everything stays open"));
         assert_eq!(
             label(&down).replace('\u{a0}', " "),
             "Go to Member on 3 March 2027"
+        );
+    }
+
+    #[test]
+    fn within_one_plan_the_interval_says_what_changes() {
+        let mut up = preview(Direction::Now, 71_100);
+        up.from = price("Patron", 7900, Month);
+        up.to = price("Patron", 79_000, Year);
+        assert_eq!(margin(&up.from, &up.to), "Patron, from monthly to yearly");
+        assert_eq!(
+            said(&up),
+            "Today: 711 €. Then 790 € a year from 3 March 2027."
+        );
+        assert_eq!(label(&up).replace('\u{a0}', " "), "Pay 711 € and go yearly");
+        assert!(explanation(&up).contains("not used of the month is taken off"));
+
+        let mut down = preview(Direction::Later, 0);
+        (down.from, down.to) = (up.to.clone(), up.from.clone());
+        assert_eq!(
+            label(&down).replace('\u{a0}', " "),
+            "Go monthly on 3 March 2027"
+        );
+        assert_eq!(
+            explanation(&down).replace('\u{a0}', " "),
+            "Until then nothing changes, and you can take it back. After that Patron goes on at 79 € a month."
+        );
+
+        up.today = Money::new(0, "eur");
+        up.trialing = true;
+        assert_eq!(label(&up), "Go yearly now");
+        assert!(explanation(&up).starts_with("Your trial goes on. Patron stays as it is"));
+        assert_eq!(
+            margin(&price("Member", 2900, Month), &up.to),
+            "Member to Patron"
         );
     }
 

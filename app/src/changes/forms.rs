@@ -56,6 +56,24 @@ pub async fn resume_membership(subscription: String) -> Result<(), ChangeError> 
     doing::undo(&subscription, super::Undo::Pause).await
 }
 
+/// Goes on after a trial that ended without a card. `amount` is what the button said, in minor units.
+#[server(prefix = "/api", endpoint = "go_on")]
+pub async fn go_on(subscription: String, amount: i64) -> Result<(), ChangeError> {
+    use super::Confirmed;
+    use crate::page::answer;
+
+    let (viewer, port) = match doing::guard() {
+        Ok(found) => found,
+        Err(error) => return doing::refused(error, "/billing"),
+    };
+    match port.go_on(&viewer.user_id, &subscription, amount).await {
+        Ok(Confirmed::Done) => answer::see_other("/billing?changed=1"),
+        Ok(Confirmed::Waiting) => answer::see_other("/billing"),
+        Err(error) => return doing::refused(error, "/billing"),
+    }
+    Ok(())
+}
+
 /// Pauses instead of leaving.
 #[server(prefix = "/api", endpoint = "pause_membership")]
 pub async fn pause_membership(subscription: String, months: u32) -> Result<(), ChangeError> {

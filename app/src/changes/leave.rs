@@ -1,7 +1,7 @@
 //! The page of whoever is about to leave: a pause first, where one is offered.
 
 use super::forms::{CancelAtStripe, PauseMembership};
-use super::{Leaving, PauseOffer};
+use super::{Leaving, PauseOffer, words};
 use crate::page::{Icon, Mark, Notice, SendForm, Tone, dates};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
@@ -24,10 +24,18 @@ pub fn Leave(leaving: Leaving) -> impl IntoView {
         ),
         None => "If you cancel, nothing more is charged.".to_owned(),
     };
+    let how = match &until {
+        Some(_) => {
+            "Cancelling happens on Stripe’s page and counts at the end of what you have paid for. Until then you can \
+             take it back here."
+        }
+        None => "Cancelling happens on Stripe’s page.",
+    };
     let scheduled = scheduled.map(|scheduled| {
-        let title = format!("Your change to {} is taken back.", scheduled.to.plan_name);
+        let way = words::way(Some(&plan), &scheduled.to);
+        let title = format!("Your change {way} has to make way.");
         view! {
-            <Notice tone=Tone::Waiting title text="It makes way when you go on to pause or to cancel." />
+            <Notice tone=Tone::Waiting title text="Going on to pause or to cancel takes it back." />
         }
     });
     let title = if pauses.is_empty() {
@@ -51,7 +59,7 @@ pub fn Leave(leaving: Leaving) -> impl IntoView {
         <section class="entry" aria-labelledby="cancel">
             <h2 class="margin" id="cancel">"Cancel"</h2>
             <div class="matter">
-                <p>"Cancelling happens on Stripe’s page and counts at the end of what you have paid for. Until then you can take it back here."</p>
+                <p>{how}</p>
                 <div class="portal">
                     <SendForm
                         action=CancelAtStripe::url().to_owned()
@@ -85,7 +93,9 @@ fn Pauses(
         ),
         (false, None) => "While it is paused nothing is charged and your roles in Discord rest. On the day of return both come back by themselves.".to_owned(),
     };
-    let offers = pauses.into_iter().map(|offer| {
+    let offers = pauses.into_iter().enumerate().map(|(nth, offer)| {
+        // One button stands out.
+        let class = if nth == 0 { "" } else { "quiet" };
         let months = match offer.months {
             1 => "1 month".to_owned(),
             months => format!("{months} months"),
@@ -104,7 +114,7 @@ fn Pauses(
                     more=vec![("months".to_owned(), offer.months.to_string())]
                     label=format!("Pause until {back}")
                     busy="Asking Stripe…".to_owned()
-                    class=String::new()
+                    class=class.to_owned()
                 />
             </li>
         }

@@ -11,6 +11,7 @@ mod leave;
 pub mod page;
 pub mod problem;
 pub mod rule;
+pub mod words;
 
 use crate::billing::Card;
 use crate::money::Money;
@@ -55,6 +56,8 @@ pub enum ChangeError {
     TooMany,
     #[error("the card was refused")]
     Declined,
+    #[error("there is no card to charge")]
+    NoCard,
     /// Stripe says something of the subscription that we do not know.
     #[error("the subscription is unclear")]
     Unclear,
@@ -222,6 +225,15 @@ pub trait ChangesPort: Send + Sync {
         subscription_id: &str,
         what: Undo,
     ) -> Result<(), ChangeError>;
+
+    /// Goes on after a trial that Stripe paused for want of a card: a period of `amount` (minor
+    /// units, as the button said) begins and is charged now. Safe to send twice.
+    async fn go_on(
+        &self,
+        user_id: &str,
+        subscription_id: &str,
+        amount: i64,
+    ) -> Result<Confirmed, ChangeError>;
 
     async fn leaving(&self, user_id: &str) -> Result<Leaving, ChangeError>;
 

@@ -5,7 +5,7 @@ use crate::page::Told;
 use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::ServerFnErrorErr};
 
 impl ChangeError {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NotSignedIn,
         Self::NoMembership,
         Self::FirstPayment,
@@ -20,6 +20,7 @@ impl ChangeError {
         Self::PauseNotOffered,
         Self::TooMany,
         Self::Declined,
+        Self::NoCard,
         Self::Unclear,
         Self::StripeUnreachable,
         Self::Unknown,
@@ -51,6 +52,7 @@ impl ChangeError {
             Self::PauseNotOffered => "pause-not-offered",
             Self::TooMany => "too-many",
             Self::Declined => "declined",
+            Self::NoCard => "no-card",
             Self::Unclear => "unclear",
             Self::StripeUnreachable => "stripe-unreachable",
             Self::Unknown => "unknown",
@@ -87,7 +89,8 @@ impl ChangeError {
             | Self::Outdated
             | Self::PauseNotOffered
             | Self::TooMany
-            | Self::Declined => self.of_the_request(),
+            | Self::Declined
+            | Self::NoCard => self.of_the_request(),
             _ => self.of_the_outside(),
         }
     }
@@ -199,6 +202,13 @@ impl ChangeError {
                 meaning: "You were not charged, and your plan is the one you had.",
                 next: "Give another card at Stripe, then choose the plan again.",
                 action: Some(("Go to your billing", "/billing")),
+            },
+            Self::NoCard => Told {
+                status: 409,
+                title: "There is no card to charge.",
+                meaning: "You were not charged, and your membership rests as before.",
+                next: "Add a card first; then your membership can go on.",
+                action: None,
             },
             _ => Told {
                 status: 429,

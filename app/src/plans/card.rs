@@ -207,14 +207,15 @@ fn pass_offer(
         .as_ref()
         .map_or(&pass.amount, |reduced| &reduced.amount);
     let until = match has {
-        HasPass::Until(at) => dates::day(at)
-            .map(|day| format!("You have it until {day}; another one starts when it ends.")),
+        HasPass::Until(at) => dates::day(at).map(|day| {
+            let text = format!("You have it until {day}; another one starts when it ends.");
+            view! { <p class="after">{text}</p> }
+        }),
         HasPass::None | HasPass::Life => None,
     };
     let note = [
         Some("It does not renew.".to_owned()),
         pass.tax.map(|tax| tax.sentence().to_owned()),
-        until,
     ]
     .into_iter()
     .flatten()
@@ -240,6 +241,7 @@ fn pass_offer(
             {amount(&pass.amount, reduced.as_ref(), &pass.length.after_amount())}
             <p class="price-note">{note}</p>
             {button}
+            {until}
         </div>
     }
 }

@@ -36,20 +36,27 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
         standing => standing,
     };
     let roles = stations::roles(&rows);
+    let pending = doings::pending(&rows, subscription, invoices.as_deref());
     Ok(Dashboard {
         standing,
         membership: match pass {
             Some(pass) if standing == Standing::Pass => Some(by_pass(pass)),
             _ if over.is_some() => over.map(by_pass),
-            _ => subscription.map(|subscription| membership(state, &rows, subscription, standing)),
+            _ => subscription.map(|subscription| {
+                let may = doings::may(state, &rows, subscription, card.is_some());
+                membership(&rows, subscription, standing, may)
+            }),
         },
         passes: passes::lines(&rows, now),
         payment: match pass {
             Some(pass) if standing == Standing::Pass => stations::paid_once(pass),
             _ if over.is_some() => stations::pass_over(),
-            _ => stations::payment(subscription, standing),
+            _ => match subscription.filter(|_| standing == Standing::TrialOver) {
+                Some(row) => stations::trial_over(row, card.is_some(), pending.is_some()),
+                None => stations::payment(subscription, standing),
+            },
         },
-        pending: doings::pending(&rows, subscription, invoices.as_deref()),
+        pending,
         last_change: doings::last_change(&rows, state.clock.policy_ms()),
         others: doings::others(&rows, subscription),
         owed: subscription
@@ -57,8 +64,8 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
             .map(|_| Owed {
                 invoice: doings::open_invoice(invoices.as_deref()),
             }),
-        access: stations::access(&rows),
-        discord: stations::discord(&rows, &roles),
+        access: stations::access(&rows, standing),
+        discord: stations::discord(&rows, &roles, standing),
         why: words::why(&rows, &roles),
         card,
         invoices_known: invoices.is_some(),
@@ -103,6 +110,7 @@ fn standing(rows: &Rows, subscription: Option<&SubscriptionRow>) -> Standing {
         (Status::Active, _) => Standing::Active,
         (Status::PastDue, Some("grace" | "granted")) => Standing::PastDue,
         (Status::PastDue | Status::Unpaid | Status::Canceled, _) => Standing::Ended,
+        (Status::Paused, _) if subscription.trial_over() => Standing::TrialOver,
         (Status::Paused, _) => Standing::Paused,
         (Status::Incomplete, _) => Standing::Activating,
         (Status::IncompleteExpired, _) => Standing::None,
@@ -135,10 +143,10 @@ fn denied_at(rows: &Rows, subscription: &SubscriptionRow) -> Option<i64> {
 }
 
 fn membership(
-    state: &AppState,
     rows: &Rows,
     subscription: &SubscriptionRow,
     standing: Standing,
+    may: May,
 ) -> Membership {
     let of_it = |entitlement: &&EntitlementRow| entitlement.source_id == subscription.id;
     let rests_later = rows
@@ -194,6 +202,6 @@ fn membership(
             .resumes_at
             .filter(|_| standing == Standing::Paused),
         scheduled: doings::scheduled(rows, subscription),
-        may: doings::may(state, rows, subscription),
+        may,
     }
 }

@@ -26,7 +26,7 @@ fn is_open(change: &ChangeRow) -> bool {
     matches!(change.state.as_str(), "asked" | "waiting")
 }
 
-pub fn may(state: &AppState, rows: &Rows, subscription: &SubscriptionRow) -> May {
+pub fn may(state: &AppState, rows: &Rows, subscription: &SubscriptionRow, has_card: bool) -> May {
     let paused = subscription.collection_paused == 1;
     let ends = subscription.ends_at().is_some();
     let over = subscription.status().is_final();
@@ -47,6 +47,7 @@ pub fn may(state: &AppState, rows: &Rows, subscription: &SubscriptionRow) -> May
             && !state.config.pause_offer_months.is_empty(),
         keep: !over && ends,
         resume: !over && paused,
+        go_on: has_card && subscription.trial_over() && !situation.pending,
     }
 }
 
@@ -61,14 +62,26 @@ pub fn pending(
     let price = |id: Option<&String>| id.and_then(|id| rows.prices.get(id)).cloned();
     if let Some(until) = subscription.pending_until {
         return Some(PendingChange {
+            goes_on: false,
             to: price(subscription.pending_price_id.as_ref()),
             waits_for: waits_for(change.and_then(|change| change.reason.as_deref())),
             until: Some(until),
             pay_url: open_invoice(invoices),
         });
     }
+    let goes_on = change.is_some_and(|change| change.kind == "go_on");
+    if goes_on && change.is_some_and(|change| change.state == "waiting") {
+        return Some(PendingChange {
+            goes_on,
+            to: None,
+            waits_for: waits_for(change.and_then(|change| change.reason.as_deref())),
+            until: None,
+            pay_url: open_invoice(invoices),
+        });
+    }
     let change = change.filter(|change| change.state == "asked")?;
     Some(PendingChange {
+        goes_on,
         to: price(change.price_id.as_ref()),
         waits_for: WaitsFor::Answer,
         until: None,
@@ -97,6 +110,7 @@ pub fn last_change(rows: &Rows, now: i64) -> Option<LastChange> {
         ("done", "keep") => Came::Kept,
         ("done", "pause") => Came::Paused,
         ("done", "resume") => Came::Resumed,
+        ("done", "go_on") => Came::WentOn,
         ("lapsed", "now" | "later") => Came::Lapsed,
         _ => return None,
     };
@@ -105,13 +119,11 @@ pub fn last_change(rows: &Rows, now: i64) -> Option<LastChange> {
     } else {
         MADE_MS
     };
+    let price = |id: &Option<String>| rows.prices.get(id.as_ref()?).cloned();
     (now - at < told_for).then(|| LastChange {
         came,
-        to: change
-            .price_id
-            .as_ref()
-            .and_then(|id| rows.prices.get(id))
-            .cloned(),
+        from: price(&change.from_price_id),
+        to: price(&change.price_id),
         at,
     })
 }

@@ -1,6 +1,7 @@
 //! The rows a dashboard is made of.
 
 use super::passes::PassRow;
+use crate::changes::NO_CARD;
 use crate::db::DbError;
 use app::access::Status;
 use app::changes::PlanPrice;
@@ -38,12 +39,18 @@ pub struct SubscriptionRow {
     pub pending_price_id: Option<String>,
     pub pending_until: Option<i64>,
     pub resumes_at: Option<i64>,
+    pub paused_because: Option<String>,
     pub read_at: i64,
 }
 
 impl SubscriptionRow {
     pub fn status(&self) -> Status {
         Status::from_stripe(&self.status)
+    }
+
+    /// Stripe paused it when its trial ended without a card.
+    pub fn trial_over(&self) -> bool {
+        self.status() == Status::Paused && self.paused_because.as_deref() == Some(NO_CARD)
     }
 
     pub fn ends_at(&self) -> Option<i64> {
@@ -79,6 +86,7 @@ pub struct GrantRow {
 #[derive(FromRow)]
 pub struct ChangeRow {
     pub kind: String,
+    pub from_price_id: Option<String>,
     pub price_id: Option<String>,
     pub state: String,
     pub reason: Option<String>,
@@ -133,7 +141,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
              subscriptions.period_end, subscriptions.cancel_at, subscriptions.cancel_at_period_end, \
              subscriptions.ended_at, subscriptions.trial_end, subscriptions.collection_paused, \
              subscriptions.next_price_id, subscriptions.next_at, subscriptions.pending_price_id, \
-             subscriptions.pending_until, subscriptions.resumes_at, \
+             subscriptions.pending_until, subscriptions.resumes_at, subscriptions.paused_because, \
              subscriptions.payment, subscriptions.invoice_problem, subscriptions.read_at \
              FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
              WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
@@ -198,7 +206,7 @@ async fn newest_change(
     payer_id: &str,
 ) -> Result<Option<ChangeRow>, DbError> {
     Ok(sqlx::query_as(
-        "SELECT kind, price_id, state, reason, settled_at FROM changes \
+        "SELECT kind, from_price_id, price_id, state, reason, settled_at FROM changes \
          WHERE payer_id = $1 ORDER BY created_at DESC LIMIT 1",
     )
     .bind(payer_id)
@@ -218,6 +226,7 @@ async fn prices(
         ids.extend(row.pending_price_id.as_ref());
     }
     ids.extend(change.and_then(|change| change.price_id.as_ref()));
+    ids.extend(change.and_then(|change| change.from_price_id.as_ref()));
     let mut found = HashMap::new();
     for id in ids {
         if !found.contains_key(id)

@@ -9,10 +9,57 @@ use app::page::dates;
 fn station(state: StationState, text: &str, at: Option<i64>, advice: Option<&str>) -> Station {
     Station {
         state,
+        word: None,
         text: text.to_owned(),
         at,
         advice: advice.map(str::to_owned),
     }
+}
+
+/// Nothing is asked of anybody, and the usual word would alarm.
+fn resting(word: &str, text: &str, at: Option<i64>) -> Station {
+    Station {
+        word: Some(word.to_owned()),
+        ..station(StationState::Waiting, text, at, None)
+    }
+}
+
+/// Until when what is paused rests.
+fn rests_until(standing: Standing) -> &'static str {
+    if standing == Standing::TrialOver {
+        "you go on"
+    } else {
+        "payments resume"
+    }
+}
+
+/// Discord has it as ours, until it says otherwise.
+fn is_given(grant: &GrantRow) -> bool {
+    grant.state.as_deref() == Some("granted")
+}
+
+fn rests(rows: &Rows) -> bool {
+    let paused = Reason::Paused.as_str();
+    rows.entitlements
+        .iter()
+        .any(|row| row.state == "denied" && row.reason == paused)
+}
+
+/// The trial is over and Stripe had nothing to charge. `waits`: going on was asked for since.
+pub fn trial_over(subscription: &SubscriptionRow, has_card: bool, waits: bool) -> Station {
+    let at = Some(subscription.read_at);
+    let (text, advice) = match (waits, has_card) {
+        (true, _) => ("The first payment is not through yet.", None),
+        (false, true) => (
+            "The trial ended, and there was no card to charge.",
+            Some("There is one now. Nothing is due before you go on."),
+        ),
+        (false, false) => (
+            "The trial ended, and there was no card to charge.",
+            Some("Nothing is due. Go on when you like, with a card."),
+        ),
+    };
+    station(StationState::Attention, text, at, advice)
 }
 
 pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> Station {
@@ -51,10 +98,18 @@ pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> St
             Some("You were not charged, and your access stays. The operator has been told."),
         ),
         Status::Active if subscription.collection_paused == 1 => {
-            station(Attention, "Payments are paused.", at, None)
+            let text = match subscription.resumes_at.and_then(dates::day) {
+                // Not broken within the date.
+                Some(day) => format!("Payments rest until {}.", day.replace(' ', "\u{a0}")),
+                None => "Payments rest.".to_owned(),
+            };
+            resting("Paused", &text, at)
         }
         Status::Active => station(Granted, "Paid through Stripe.", at, None),
-        Status::Trialing => station(Granted, "Free trial; nothing is due yet.", at, None),
+        Status::Trialing => Station {
+            word: Some("Nothing due".to_owned()),
+            ..station(Granted, "The trial is free.", at, None)
+        },
         Status::PastDue => station(
             Attention,
             "The last payment did not go through.",
@@ -79,7 +134,7 @@ pub fn payment(subscription: Option<&SubscriptionRow>, standing: Standing) -> St
             Attention,
             "The subscription is paused at Stripe.",
             at,
-            Some("Resume it at Stripe."),
+            Some("The people who run this community paused it, and can let it go on."),
         ),
         Status::Canceled => station(
             Ended,
@@ -113,7 +168,7 @@ pub fn pass_over() -> Station {
     station(StationState::Ended, text, None, Some(advice))
 }
 
-pub fn access(rows: &Rows) -> Station {
+pub fn access(rows: &Rows, standing: Standing) -> Station {
     let best = rows
         .entitlements
         .iter()
@@ -137,6 +192,16 @@ pub fn access(rows: &Rows) -> Station {
             )),
         ),
         "hold" => (StationState::Waiting, None),
+        _ if row.reason == Reason::Paused.as_str() => {
+            let text = format!("It rests until {}.", rests_until(standing));
+            return resting("Resting", &text, Some(row.changed_at));
+        }
+        // It never was.
+        _ if row.reason == Reason::NotPaid.as_str()
+            || row.reason == Reason::FirstPaymentMissing.as_str() =>
+        {
+            (StationState::Idle, None)
+        }
         _ => (StationState::Ended, None),
     };
     station(state, text, Some(row.changed_at), advice.as_deref())
@@ -188,7 +253,7 @@ pub fn must_join(rows: &Rows) -> bool {
     has_access(rows) && rows.user.in_guild == Some(0) && rows.user.has_token == 0
 }
 
-pub fn discord(rows: &Rows, roles: &[RoleLine]) -> Station {
+pub fn discord(rows: &Rows, roles: &[RoleLine], standing: Standing) -> Station {
     use StationState::{Attention, Ended, Granted, Idle, Waiting};
     let at = roles.iter().filter_map(|role| role.at).max();
     let wanted = rows
@@ -210,9 +275,14 @@ pub fn discord(rows: &Rows, roles: &[RoleLine]) -> Station {
             Some(_)
                 if roles
                     .iter()
-                    .any(|role| matches!(role.state, Waiting | Attention)) =>
+                    .any(|role| matches!(role.state, Waiting | Attention))
+                    || rows.grants.iter().any(is_given) =>
             {
                 station(Waiting, "Roles are being taken back.", at, None)
+            }
+            Some(_) if rests(rows) => {
+                let text = format!("Your roles rest until {}.", rests_until(standing));
+                resting("Resting", &text, at)
             }
             Some(_) => station(Ended, "No roles from us any more.", at, None),
         };

@@ -11,7 +11,7 @@ pub fn why(rows: &Rows, roles: &[RoleLine]) -> Vec<WhyStep> {
         .map(|row| WhyStep {
             kind: "subscription".to_owned(),
             text: format!(
-                "Stripe's subscription {} to {} is “{}”.",
+                "Stripe’s subscription {} to {} is “{}”.",
                 row.id,
                 row.plan_name.as_deref().unwrap_or("another product"),
                 row.status.replace('_', " ")
@@ -20,19 +20,17 @@ pub fn why(rows: &Rows, roles: &[RoleLine]) -> Vec<WhyStep> {
         })
         .collect();
     steps.extend(rows.passes.iter().map(|row| {
-        let until = match row.ends_at.map(app::page::dates::day) {
+        let day = |at: i64| app::page::dates::day(at).unwrap_or_default();
+        let span = match row.ends_at {
             None => "for life".to_owned(),
-            Some(day) => format!("until {}", day.unwrap_or_default()),
+            Some(end) => format!("from {} to {}", day(row.starts_at), day(end)),
         };
         WhyStep {
             kind: "pass".to_owned(),
             text: match row.state.as_str() {
-                "paid" => format!("Your pass to {} is paid and runs {until}.", row.name()),
-                "waiting" => format!(
-                    "Your pass to {} waits for the bank to confirm its payment.",
-                    row.name()
-                ),
-                _ => format!("The payment of your pass to {} failed.", row.name()),
+                "paid" => format!("Your {} is paid, {span}.", row.name()),
+                "waiting" => format!("Your {} waits for the bank to pay it.", row.name()),
+                _ => format!("The payment of your {} failed.", row.name()),
             },
             at: Some(row.read_at),
         }

@@ -12,7 +12,7 @@ use crate::sync::{payers, sync_payer};
 pub struct Intent<'a> {
     pub id: &'a str,
     pub subscription_id: &'a str,
-    /// `now`, `later`, `stay`, `keep`, `pause`, `resume`.
+    /// `now`, `later`, `stay`, `keep`, `pause`, `resume`, `go_on`.
     pub kind: &'static str,
     pub from_price_id: Option<&'a str>,
     pub price_id: Option<&'a str>,

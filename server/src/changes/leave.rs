@@ -36,7 +36,8 @@ pub async fn leaving(state: &AppState, user_id: &str) -> Result<Leaving, Failure
     Ok(Leaving {
         subscription_id: held.id,
         plan: held.price,
-        period_end: held.period_end,
+        // What Stripe paused is not open, whatever its last period was.
+        period_end: held.period_end.filter(|_| held.status != Status::Paused),
         pauses,
         pause_keeps: state.config.policy.pause_keeps,
         scheduled: held.scheduled,

@@ -5,6 +5,7 @@
 //! asking for something else.
 
 mod confirm;
+mod go_on;
 mod intent;
 mod leave;
 mod offers;
@@ -16,6 +17,7 @@ mod subject;
 mod undo;
 
 pub use confirm::confirm;
+pub use go_on::NO_CARD;
 pub use leave::pause;
 pub use planned::{Planned, keep as keep_planned};
 pub use preview::preview;
@@ -196,6 +198,20 @@ impl ChangesPort for Changes {
         let subscription_id = subscription_id.to_owned();
         patiently("undo", ChangeError::Unknown, async move {
             undo::undo(&state, &user_id, &subscription_id, what).await
+        })
+        .await
+    }
+
+    async fn go_on(
+        &self,
+        user_id: &str,
+        subscription_id: &str,
+        amount: i64,
+    ) -> Result<Confirmed, ChangeError> {
+        let (state, user_id) = (self.0.clone(), user_id.to_owned());
+        let subscription_id = subscription_id.to_owned();
+        patiently("go on", ChangeError::Unknown, async move {
+            go_on::go_on(&state, &user_id, &subscription_id, amount).await
         })
         .await
     }

@@ -8,7 +8,7 @@ use crate::state::AppState;
 use crate::stripe::NewPrice;
 use crate::stripe::changes::PreviewInvoice;
 use app::billing::Card;
-use app::changes::{ChangeError, Direction, PlanPrice, Preview, ReceiptLine, rule};
+use app::changes::{ChangeError, Direction, PlanPrice, Preview, ReceiptLine, rule, words};
 use app::money::Money;
 
 pub async fn preview(state: &AppState, user_id: &str, price_id: &str) -> Result<Preview, Failure> {
@@ -136,10 +136,7 @@ fn receipt(invoice: &PreviewInvoice, from: &PlanPrice, to: &PlanPrice) -> Vec<Re
     };
     [
         (rest, sum(|amount| amount > 0)),
-        (
-            format!("Not used of {}", from.plan_name),
-            sum(|amount| amount < 0),
-        ),
+        (words::not_used(from, to), sum(|amount| amount < 0)),
         ("Discount".to_owned(), -of(&invoice.total_discount_amounts)),
         ("Tax".to_owned(), of(&invoice.total_taxes)),
         (

@@ -1,12 +1,16 @@
 //! What became of a change, found out by reading: part of every sync of a payer.
 
+use super::go_on;
 use crate::db::DbError;
 use crate::db::dirty::Lease;
 use crate::sync::truth::{Read, Truth};
+use app::access::Status;
 use sqlx::{AnyConnection, FromRow};
 
 /// By then a request whose answer was lost can no longer land at Stripe.
 pub const LANDS_MS: i64 = 60_000;
+/// An invoice that is void needs no event of its subscription: what waits for one is read at this pace.
+const WAITS_MS: i64 = 6 * 60 * 60 * 1000;
 
 #[derive(FromRow)]
 struct Open {
@@ -48,6 +52,9 @@ pub async fn settle(
             }
             _ => "lapsed",
         };
+        if state == "waiting" && change.kind == go_on::KIND {
+            next = Some(next.map_or(now + WAITS_MS, |next| next.min(now + WAITS_MS)));
+        }
         if state == change.state {
             continue;
         }
@@ -75,6 +82,8 @@ fn outcome(read: &Read, change: &Open) -> Option<&'static str> {
         "stay" => planned.next_at.is_none(),
         "keep" => !over && read.facts.ends_at().is_none(),
         "pause" => read.facts.collection_paused,
+        go_on::KIND if read.resuming => return Some("waiting"),
+        go_on::KIND => !over && read.facts.status != Status::Paused,
         "resume" => !over && !read.facts.collection_paused,
         _ => false,
     };

@@ -13,6 +13,8 @@ use stripe_billing::invoice::{
     CreatePreviewInvoiceSubscriptionDetailsProrationBehavior as PreviewProration,
 };
 use stripe_billing::subscription::{
+    ResumeSubscription, ResumeSubscriptionBillingCycleAnchor,
+    ResumeSubscriptionBillingCycleAnchorType, ResumeSubscriptionPaymentBehavior,
     UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior,
     UpdateSubscriptionProrationBehavior,
 };
@@ -79,7 +81,11 @@ pub trait ChangesApi: Send + Sync {
         resumes_at: i64,
         key: &str,
     ) -> Result<(), StripeError>;
+    /// Ends a pause of collection.
     async fn resume(&self, subscription_id: &str, key: &str) -> Result<(), StripeError>;
+    /// Goes on with a subscription whose status is `paused`: a period begins now and is charged
+    /// here; until that is paid it stays paused, and Stripe tries again.
+    async fn go_on(&self, subscription_id: &str, key: &str) -> Result<Subscription, StripeError>;
     /// Why an invoice is not paid yet: Stripe's code, `authentication_required` where a bank asks.
     async fn unpaid_because(&self, invoice_id: &str) -> Result<Option<String>, StripeError>;
 }
@@ -528,6 +534,16 @@ impl ChangesApi for StripeClient {
         });
         let _: serde_json::Value = self.transport.send(&request, Some(key)).await?;
         Ok(())
+    }
+
+    async fn go_on(&self, subscription_id: &str, key: &str) -> Result<Subscription, StripeError> {
+        let request = ResumeSubscription::new(subscription_id)
+            .billing_cycle_anchor(ResumeSubscriptionBillingCycleAnchor::new(
+                ResumeSubscriptionBillingCycleAnchorType::Now,
+            ))
+            .payment_behavior(ResumeSubscriptionPaymentBehavior::ResumeOnPaymentSuccess)
+            .build();
+        self.transport.send(&request, Some(key)).await
     }
 
     async fn unpaid_because(&self, invoice_id: &str) -> Result<Option<String>, StripeError> {

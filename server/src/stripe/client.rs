@@ -101,6 +101,7 @@ impl StripeApi for StripeClient {
                         "data.latest_invoice".to_owned(),
                         // Tells whether it was deleted.
                         "data.customer".to_owned(),
+                        "data.customer.invoice_settings.default_payment_method".to_owned(),
                         "data.schedule".to_owned(),
                     ]);
                 match after {

@@ -18,6 +18,22 @@ pub struct Customer {
     pub deleted: bool,
     #[serde(default)]
     pub metadata: HashMap<String, String>,
+    #[serde(default)]
+    pub invoice_settings: Option<InvoiceSettings>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct InvoiceSettings {
+    /// What is charged where a subscription names nothing of its own.
+    #[serde(default)]
+    pub default_payment_method: Option<Expandable<PaymentMethod>>,
+}
+
+/// Customers are printed in places; their cards never.
+impl std::fmt::Debug for InvoiceSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InvoiceSettings").finish_non_exhaustive()
+    }
 }
 
 /// A field that is an id, or the object when it was expanded.
@@ -73,6 +89,37 @@ pub struct Subscription {
     pub default_payment_method: Option<Expandable<PaymentMethod>>,
     #[serde(default)]
     pub latest_invoice: Option<Expandable<Invoice>>,
+    #[serde(default)]
+    pub status_details: Option<StatusDetails>,
+}
+
+/// What `status` does not say. Since API 2026-09-30.
+#[derive(Clone, Deserialize)]
+pub struct StatusDetails {
+    #[serde(default)]
+    pub paused: Option<PausedDetails>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct PausedDetails {
+    #[serde(default)]
+    pub subscription: Option<PauseReason>,
+}
+
+#[derive(Clone, Deserialize)]
+pub struct PauseReason {
+    /// `trial_end_without_payment_method`, `pause_requested`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl Subscription {
+    /// Why it is paused, in Stripe's word.
+    #[must_use]
+    pub fn paused_because(&self) -> Option<&str> {
+        let details = self.status_details.as_ref()?.paused.as_ref()?;
+        Some(&details.subscription.as_ref()?.kind)
+    }
 }
 
 /// Since API 2025-03-31 the period lives on the item.

@@ -24,6 +24,12 @@ pub struct Read {
     pub planned: Planned,
     /// Why its newest invoice cannot be finalised, in Stripe's word.
     pub invoice_problem: Option<String>,
+    /// Why it is paused, in Stripe's word.
+    pub paused_because: Option<String>,
+    /// It is paused, and the invoice it was resumed by is not paid.
+    pub resuming: bool,
+    /// There is a card that its next invoice would be charged to.
+    pub has_card: bool,
 }
 
 /// Stripe's longest page.
@@ -111,9 +117,28 @@ async fn is_gone(state: &AppState, customer_id: &str) -> Result<bool, StripeErro
         .is_none_or(|customer| customer.deleted))
 }
 
+/// What the next invoice is charged to: the subscription's own, or else the customer's.
+fn method(subscription: &Subscription) -> Option<&PaymentMethod> {
+    let own = subscription.default_payment_method.as_ref();
+    let of_customer = || {
+        let customer = subscription.customer.object()?;
+        let settings = customer.invoice_settings.as_ref()?;
+        settings.default_payment_method.as_ref()
+    };
+    own.or_else(of_customer)?.object()
+}
+
 fn card(subscription: &Subscription) -> Option<CardDetails> {
-    let method: &PaymentMethod = subscription.default_payment_method.as_ref()?.object()?;
-    method.card.clone()
+    method(subscription)?.card.clone()
+}
+
+fn resuming(subscription: &Subscription) -> bool {
+    let newest = subscription
+        .latest_invoice
+        .as_ref()
+        .and_then(|invoice| invoice.object());
+    subscription.status == "paused"
+        && newest.is_some_and(|invoice| invoice.status.as_deref() == Some("open"))
 }
 
 /// Stripe keeps such an invoice a draft, and the subscription as it was.
@@ -182,6 +207,9 @@ fn convert(
         created_at: ms(subscription.created),
         planned: Planned::of(subscription),
         invoice_problem: invoice_problem(subscription),
+        paused_because: subscription.paused_because().map(str::to_owned),
+        resuming: resuming(subscription),
+        has_card: method(subscription).is_some(),
         facts: SubscriptionFacts {
             status: Status::from_stripe(&subscription.status),
             period_start: item.and_then(|item| item.current_period_start).map(ms),

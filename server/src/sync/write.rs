@@ -143,8 +143,9 @@ async fn subscription(
     sqlx::query(
         "INSERT INTO subscriptions (id, payer_id, customer_id, plan_id, price_id, status, quantity, \
          unit_amount, currency, period, period_start, period_end, cancel_at, cancel_at_period_end, \
-         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at, payment, invoice_problem) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
+         ended_at, trial_end, collection_paused, unpaid_since, created_at, read_at, payment, invoice_problem, \
+         paused_because) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
          ON CONFLICT (id) DO UPDATE SET customer_id = excluded.customer_id, plan_id = excluded.plan_id, \
          price_id = excluded.price_id, status = excluded.status, quantity = excluded.quantity, \
          unit_amount = excluded.unit_amount, currency = excluded.currency, period = excluded.period, \
@@ -153,7 +154,7 @@ async fn subscription(
          ended_at = excluded.ended_at, trial_end = excluded.trial_end, \
          collection_paused = excluded.collection_paused, unpaid_since = excluded.unpaid_since, \
          read_at = excluded.read_at, payment = excluded.payment, \
-         invoice_problem = excluded.invoice_problem",
+         invoice_problem = excluded.invoice_problem, paused_because = excluded.paused_because",
     )
     .bind(&read.id)
     .bind(payer_id)
@@ -177,6 +178,7 @@ async fn subscription(
     .bind(now)
     .bind(facts.payment.as_str())
     .bind(&read.invoice_problem)
+    .bind(&read.paused_because)
     .execute(conn)
     .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! Changing a membership: what is shown is what is charged, what is asked twice happens once, and
 //! nobody is without their roles on the way.
 
+mod go_on;
 mod leave;
 mod portal;
 mod trouble;

@@ -167,7 +167,7 @@ async fn cancelling_leads_straight_to_stripes_page_and_is_seen_on_return(world: 
     assert!(
         ada.page("/billing/cancel")
             .await
-            .contains("Your change to Member is taken back.")
+            .contains("Your change to Member has to make way.")
     );
     let id = subscription_id(world).await;
     let form = [("subscription", id.as_str())];

@@ -90,7 +90,7 @@ async fn a_trial_that_ends_without_a_card_is_paused(world: &World) {
     assert_eq!(paused.status, "paused");
     assert_eq!(paused.access, words("denied", "paused"));
     assert!(!paused.roles);
-    assert_eq!(paused.heading, "Your membership is paused.");
+    assert_eq!(paused.heading, "Your trial is over. Add a card to go on.");
     let id = subscription(world).await;
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
@@ -98,8 +98,7 @@ async fn a_trial_that_ends_without_a_card_is_paused(world: &World) {
             .set_default_card(now, &customer, CardKind::Visa)
             .unwrap();
     });
-    let form =
-        "billing_cycle_anchor[type]=now&payment_behavior=resume_on_payment_success";
+    let form = "billing_cycle_anchor[type]=now&payment_behavior=resume_on_payment_success";
     ask(
         world,
         "POST",
