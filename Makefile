@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`. Each sets up what is missing first.
-.PHONY: run test sim bench lint fmt e2e build release setup
+.PHONY: run test sim bench lint fmt e2e pictures build release setup
 
 SHELL := /usr/bin/env bash
 
@@ -26,6 +26,11 @@ e2e: ## the browser and SDK tests alone
 bench: ## the load figures, optimised, on SQLite and PostgreSQL (BENCH_CUSTOMERS, BENCH_EVENTS, BENCH_RATE, BENCH_STRIPE_MS)
 	@.dev/setup test
 	@.dev/bench
+
+pictures: ## every page and every state of the dashboard, phone and desk, light and dark, into target/pictures (GROUPS="states desk")
+	@.dev/setup test
+	@.dev/build dev
+	@. .dev/env && cd end2end && node --import tsx tests/support/screenshots.ts ../target/pictures $(GROUPS)
 
 fmt: ## format the code
 	@. .dev/env && cargo fmt --all
