@@ -23,6 +23,40 @@ pub(super) struct Asked {
     pub from_portal: bool,
     /// Led here by a change that was made.
     pub changed: bool,
+    /// Led here by a checkout that was not needed.
+    pub already: Option<Already>,
+}
+
+/// Why a checkout was not begun.
+#[derive(Clone, Copy)]
+pub(super) enum Already {
+    Member,
+    Paid,
+}
+
+impl Already {
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "member" => Some(Self::Member),
+            "paid" => Some(Self::Paid),
+            _ => None,
+        }
+    }
+
+    fn told(self) -> AnyView {
+        let (title, text) = match self {
+            Self::Member => (
+                "There is a membership of yours already.",
+                "Nothing was charged by this, and no second one was started. To have another plan, change the one you \
+                 have.",
+            ),
+            Self::Paid => (
+                "What you began before is paid.",
+                "Nothing was charged again, and nothing else was started. What you have is below.",
+            ),
+        };
+        view! { <Notice tone=Tone::Waiting title=title text=text /> }.into_any()
+    }
 }
 
 /// Nobody signed in is led to sign-in, and back to the same address.
@@ -51,6 +85,7 @@ pub fn Billing() -> impl IntoView {
         refused: query.get_str("change").and_then(ChangeError::from_slug),
         from_portal: query.get_str("from") == Some("portal"),
         changed: query.get_str("changed").is_some(),
+        already: query.get_str("already").and_then(Already::from_word),
     };
     Suspend::new(async move {
         match &asked.session_id {
@@ -81,6 +116,7 @@ pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyV
                 {mail}
                 {asked.refused.map(|problem| view! { <Trouble problem /> })}
                 {came_back}
+                {asked.already.map(Already::told)}
                 <Changed
                     last=dashboard.last_change.clone()
                     membership=dashboard.membership.clone()

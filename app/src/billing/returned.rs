@@ -17,7 +17,11 @@ pub(super) async fn answer(viewer: &Viewer, session_id: &str, asked: &Asked) -> 
         return view! { <Refused told=CheckoutError::Unavailable.told() /> }.into_any();
     };
     match port.returned(&viewer.user_id, session_id).await {
-        Ok(Progress::Open) => left(port.refusal(&viewer.user_id, session_id).await),
+        Ok(Progress::Open) => left(
+            "This checkout was not finished.",
+            port.refusal(&viewer.user_id, session_id).await,
+        ),
+        Ok(Progress::Expired) => left("The time for this checkout has run out.", None),
         Ok(Progress::Delayed) => {
             let said = view! {
                 <Notice
@@ -114,8 +118,8 @@ fn waiting(session_id: &str, looks: usize) -> AnyView {
     .into_any()
 }
 
-/// The checkout was left: nothing was charged.
-fn left(refusal: Option<CardRefusal>) -> AnyView {
+/// The checkout was left, or its time is over: nothing was charged.
+fn left(title: &'static str, refusal: Option<CardRefusal>) -> AnyView {
     let refusal = refusal.map(|refusal| {
         let (title, text) = refusal.told();
         view! { <Notice tone=Tone::Attention title=title text=text urgent=true /> }
@@ -126,7 +130,7 @@ fn left(refusal: Option<CardRefusal>) -> AnyView {
         <section class="entry lone">
             <p class="margin">"Checkout"</p>
             <div class="matter">
-                <h1>"This checkout was not finished."</h1>
+                <h1>{title}</h1>
                 <p class="lede">"You were not charged, and nothing has started."</p>
                 <p>"The plans are where you left them. Choosing one leads to Stripe again."</p>
                 <p class="actions">

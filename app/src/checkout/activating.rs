@@ -14,7 +14,7 @@ pub const LOOKS: [u64; 5] = [1, 2, 3, 4, 5];
 pub fn stations(progress: Progress) -> [(Stop, StationState, &'static str); 3] {
     use StationState::{Attention, Granted, Idle, Waiting};
     let (payment, membership, discord) = match progress {
-        Progress::Open => (
+        Progress::Open | Progress::Expired => (
             (Idle, "Nothing was charged."),
             (Idle, "Starts with the payment."),
             (Idle, "Your role follows by itself."),

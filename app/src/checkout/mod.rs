@@ -148,6 +148,8 @@ pub enum CheckoutNext {
     Pay { url: String },
     /// There is a subscription already: the dashboard.
     AlreadyMember,
+    /// What was begun before is paid meanwhile: the dashboard.
+    AlreadyPaid,
 }
 
 /// How far the way from payment to Discord has come; what "Activating" polls.
@@ -164,8 +166,10 @@ pub enum Progress {
     InDiscord,
     /// The membership is active; Discord needs something first (see the dashboard).
     Attention,
-    /// The checkout was left or has expired: nothing was charged.
+    /// The checkout was left: nothing was charged.
     Open,
+    /// Its payment page was open for too long: nothing was charged, and nothing can be by it.
+    Expired,
 }
 
 /// What the pages need of the server. Every function takes whose it is.

@@ -14,7 +14,8 @@ pub async fn start_checkout(price_id: String, code: Option<String>) -> Result<()
     let code = code.filter(|code| !code.trim().is_empty());
     match starting::start(&price_id, code.as_deref()).await {
         Ok(CheckoutNext::Pay { url }) => answer::see_other(&url),
-        Ok(CheckoutNext::AlreadyMember) => answer::see_other("/billing"),
+        Ok(CheckoutNext::AlreadyMember) => answer::see_other("/billing?already=member"),
+        Ok(CheckoutNext::AlreadyPaid) => answer::see_other("/billing?already=paid"),
         Err(error) if !answer::wants_html() => {
             answer::status(error.told().status);
             return Err(error);
@@ -61,7 +62,9 @@ mod starting {
     pub async fn progress(session_id: &str) -> Result<Progress, CheckoutError> {
         let (viewer, port) = guard()?;
         match port.progress(&viewer.user_id, session_id).await? {
-            Progress::Paying | Progress::Open => port.returned(&viewer.user_id, session_id).await,
+            Progress::Paying | Progress::Open | Progress::Expired => {
+                port.returned(&viewer.user_id, session_id).await
+            }
             further => Ok(further),
         }
     }

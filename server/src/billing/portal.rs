@@ -111,7 +111,9 @@ async fn told(state: &AppState, payer_id: &str, refused: &Refused) -> BillingErr
     };
     tracing::warn!(error = %error, payer = payer_id, "Stripe did not open the portal");
     match error {
-        StripeError::Unreachable | StripeError::TimedOut => BillingError::StripeUnreachable,
+        StripeError::Unreachable | StripeError::NotAsked | StripeError::TimedOut => {
+            BillingError::StripeUnreachable
+        }
         StripeError::RateLimited | StripeError::Locked => BillingError::StripeBusy,
         StripeError::KeyRefused => BillingError::KeyRefused,
         StripeError::KeyLacksRight { .. } => BillingError::KeyLacksRight,

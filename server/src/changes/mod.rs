@@ -111,7 +111,9 @@ impl Failure {
 /// Stripe's certain answers, in words for the person: nothing was changed.
 fn told(error: &StripeError) -> ChangeError {
     match error {
-        StripeError::Unreachable | StripeError::TimedOut => ChangeError::StripeUnreachable,
+        StripeError::Unreachable | StripeError::NotAsked | StripeError::TimedOut => {
+            ChangeError::StripeUnreachable
+        }
         StripeError::RateLimited | StripeError::Locked => ChangeError::StripeBusy,
         StripeError::KeyRefused => ChangeError::KeyRefused,
         StripeError::KeyLacksRight { .. } => ChangeError::KeyLacksRight,
@@ -138,7 +140,7 @@ async fn patiently<T: Send + 'static>(
         Ok(Ok(Err(failure))) => {
             let told = failure.told();
             match &failure {
-                Failure::Told(reason) => tracing::info!(what, %reason, "a change is refused"),
+                Failure::Told(_) => tracing::info!(what, told = told.slug(), "a change is refused"),
                 other => {
                     tracing::warn!(what, told = told.slug(), error = %other, "a change failed");
                 }

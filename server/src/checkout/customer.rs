@@ -3,7 +3,8 @@
 use super::Failure;
 use crate::db::dirty::{self, Lease};
 use crate::state::AppState;
-use crate::stripe::NewCustomer;
+use crate::stripe::objects::Customer;
+use crate::stripe::{NewCustomer, StripeError};
 use crate::sync::payers;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -32,16 +33,28 @@ pub async fn ensure(state: &AppState, lease: &Lease, user_id: &str) -> Result<St
         name,
         email,
     };
-    let customer = state
-        .stripe
-        .create_customer(&new, &key(&new, known.len()))
-        .await?;
+    let customer = made(state, &new, &key(&new, known.len())).await?;
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
     payers::link(&mut tx, &customer.id, payer_id, now).await?;
     tx.commit().await?;
     Ok(customer.id)
+}
+
+/// Makes the customer. A key that was spent on something else is spent for a day: then another one,
+/// as durable, is taken.
+async fn made(state: &AppState, new: &NewCustomer, key: &str) -> Result<Customer, StripeError> {
+    match state.stripe.create_customer(new, key).await {
+        Err(StripeError::KeyReused) => {
+            tracing::warn!(payer = %new.payer_id, "the key of a new customer was used for something else; it is made by another");
+            state
+                .stripe
+                .create_customer(new, &format!("{key}-again"))
+                .await
+        }
+        made => made,
+    }
 }
 
 /// Whether Stripe has the customer no more; the row then says so, and the payer may get another.

@@ -73,15 +73,15 @@ pub async fn returned(
     }
     // Nothing bought yet: was anything paid at all?
     let session = state.stripe.checkout(session_id).await?;
-    Ok(
-        match session.and_then(|session| session.status).as_deref() {
-            Some("open" | "expired") => {
-                set_state(state, session_id, "returned", "open").await?;
-                Progress::Open
-            }
-            _ => Progress::Paying,
-        },
-    )
+    let status = session.and_then(|session| session.status);
+    let progress = match status.as_deref() {
+        Some("open") => Progress::Open,
+        Some("expired") => Progress::Expired,
+        _ => return Ok(Progress::Paying),
+    };
+    set_state(state, session_id, "returned", "open").await?;
+    tracing::info!(session = session_id, status, "a checkout was not finished");
+    Ok(progress)
 }
 
 async fn set_state(

@@ -109,6 +109,7 @@ async fn under_lease(
         None => past(state, &held.id).await?,
     };
     if past == Past::Running {
+        tracing::info!(payer = %held.id, price = %price_id, "nothing is sold: there is a subscription already");
         sync_payer(state, held).await?;
         return Ok(CheckoutNext::AlreadyMember);
     }
@@ -130,8 +131,9 @@ async fn under_lease(
             Settled::Paid => {
                 // The dashboard the person is led to is to show what was just seen: whoever wants
                 // a second one then buys it knowingly.
+                tracing::info!(payer = %held.id, checkout = %intent.id, "nothing is sold: what was begun before is paid");
                 sync_payer(state, held).await?;
-                return Ok(CheckoutNext::AlreadyMember);
+                return Ok(CheckoutNext::AlreadyPaid);
             }
             Settled::Over => {}
         }

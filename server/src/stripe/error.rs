@@ -39,14 +39,28 @@ pub enum StripeError {
     KeyReused,
     #[error("Stripe does not know the object")]
     Missing,
-    #[error("the card was refused: {code}")]
+    #[error("the card was refused{}", said(&[.code]))]
     Card { code: String },
     /// Stripe does not accept the request. `code` and `param` are Stripe's words.
-    #[error("Stripe refused the request: {code} {param}")]
+    #[error("Stripe refused the request{}", said(&[.code, .param]))]
     Refused { code: String, param: String },
     /// An answer that is not what Stripe publishes.
     #[error("Stripe's answer cannot be read: {what}")]
     Unreadable { what: String },
+}
+
+/// `": code param"`, of those that Stripe sends.
+fn said(words: &[&String]) -> String {
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.as_str())
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", words.join(" "))
+    }
 }
 
 impl StripeError {
@@ -159,6 +173,34 @@ mod tests {
         ] {
             let error = StripeError::from_answer(status, "/customers", body.as_bytes());
             assert_eq!(error.class(), class, "{status} {body} {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_ends_where_stripe_says_no_more() {
+        let text = |status, body: &str| {
+            StripeError::from_answer(status, "/subscriptions", body.as_bytes()).to_string()
+        };
+        for (status, body, expected) in [
+            (
+                402,
+                r#"{"error":{"code":"card_declined"}}"#,
+                "the card was refused: card_declined",
+            ),
+            (402, r#"{"error":{}}"#, "the card was refused"),
+            (400, "", "Stripe refused the request"),
+            (
+                400,
+                r#"{"error":{"param":"customer"}}"#,
+                "Stripe refused the request: customer",
+            ),
+            (
+                400,
+                r#"{"error":{"code":"coupon_expired","param":"coupon"}}"#,
+                "Stripe refused the request: coupon_expired coupon",
+            ),
+        ] {
+            assert_eq!(text(status, body), expected, "{status} {body}");
         }
     }
 }

@@ -4,6 +4,7 @@
 mod go_on;
 mod leave;
 mod portal;
+mod stripe_fails;
 mod trouble;
 mod upgrade;
 mod wait;

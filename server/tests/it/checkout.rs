@@ -4,7 +4,7 @@ mod bad_news;
 
 use crate::login::site::{ADA, GRACE};
 use crate::on_both;
-use crate::support::{World, session_of};
+use crate::support::{World, logs::Logs, session_of};
 use reqwest::StatusCode;
 use sandbox::faults::{Fault, FaultRule, Target};
 use std::time::Duration;
@@ -51,7 +51,13 @@ async fn a_member_is_led_to_the_dashboard(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Member").await;
     let other = world.price("Patron").await;
-    assert!(ada.start_checkout(&other).await.ends_with("/billing"));
+    let logs = Logs::capture();
+    let to = ada.start_checkout(&other).await;
+    assert!(to.ends_with("/billing?already=member"), "{to}");
+    logs.has(&["nothing is sold: there is a subscription already", &other]);
+    let page = ada.page("/billing?already=member").await;
+    assert!(page.contains("There is a membership of yours already."));
+    assert!(page.contains("Nothing was charged by this, and no second one was started."));
     assert_eq!(calls(world, "POST", "/v1/checkout/sessions"), 1);
 }
 on_both!(a_member_is_led_to_the_dashboard);
@@ -68,11 +74,10 @@ async fn another_plan_ends_the_open_session_first(world: &World) {
     );
     // Paid in one tab, chosen again in another: no second subscription.
     ada.pay(&second, "4242424242424242").await;
-    assert!(
-        ada.start_checkout(&world.price("Member").await)
-            .await
-            .ends_with("/billing")
-    );
+    let logs = Logs::capture();
+    let to = ada.start_checkout(&world.price("Member").await).await;
+    assert!(to.contains("/billing?already="), "{to}");
+    logs.has(&["nothing is sold"]);
     world.settle().await;
     assert_eq!(world.count("SELECT COUNT(*) FROM subscriptions").await, 1);
 }
@@ -176,6 +181,7 @@ async fn foreign_and_made_up_sessions_are_told_alike(world: &World) {
     let checkout = ada.start_checkout(&world.price("Member").await).await;
     let session = ada.pay(&checkout, "4242424242424242").await;
     let mut grace = world.sign_in(GRACE).await;
+    let logs = Logs::capture();
     let mut answers = Vec::new();
     for id in [session.as_str(), "cs_test_made_up", "../../v1/customers"] {
         let page = grace
@@ -185,6 +191,7 @@ async fn foreign_and_made_up_sessions_are_told_alike(world: &World) {
         let status = page.status();
         let text = page.text().await.unwrap();
         assert!(!text.contains("You’re in") && !text.contains("You're in"));
+        assert!(text.contains("This checkout is not yours, or does not exist."));
         answers.push(status);
         let polled = grace
             .browser
@@ -206,6 +213,7 @@ async fn foreign_and_made_up_sessions_are_told_alike(world: &World) {
             .all(|status| *status == StatusCode::NOT_FOUND),
         "{answers:?}"
     );
+    logs.has(&["a checkout step was refused", "not-yours"]);
     assert_eq!(grace.membership().await, None);
     world.settle().await;
     assert_eq!(
@@ -278,6 +286,15 @@ async fn a_left_checkout_leaves_nothing_behind(world: &World) {
     world.settle().await;
     assert_eq!(ada.membership().await, None);
     assert!(world.roles_of(ADA).is_empty());
+    // Whoever comes back to it a day later is told, and the next try has a page of its own.
+    let logs = Logs::capture();
+    let back = ada.page(&format!("/billing?session_id={session}")).await;
+    assert!(back.contains("The time for this checkout has run out."));
+    assert!(back.contains("You were not charged, and nothing has started."));
+    logs.has(&["a checkout was not finished", &session, "expired"]);
+    let next = ada.start_checkout(&world.price("Member").await).await;
+    assert_ne!(session_of(&next), session);
+    world.settle().await;
 }
 on_both!(a_left_checkout_leaves_nothing_behind);
 

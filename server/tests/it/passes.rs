@@ -153,7 +153,10 @@ async fn a_double_click_opens_one_session_and_a_paid_one_is_not_sold_again_unsee
     assert_eq!(first, second);
     // Paid in one tab, chosen again in another that knows nothing of it: the dashboard says so.
     ada.pay(&first, CARD).await;
-    assert!(ada.start_checkout(&price).await.ends_with("/billing"));
+    let to = ada.start_checkout(&price).await;
+    assert!(to.ends_with("/billing?already=paid"), "{to}");
+    let page = ada.page("/billing?already=paid").await;
+    assert!(page.contains("What you began before is paid."));
     assert_eq!(world.asked("POST", "/v1/checkout/sessions"), 1);
     assert!(ada.page("/billing").await.contains("You’re in until"));
     // Whoever chooses it then knows what they do.
@@ -285,7 +288,8 @@ async fn a_pass_and_a_subscription_stack(world: &World) {
     assert!(page.contains("Renews on") && page.contains("Passes"));
     // A second subscription is still refused.
     let other = world.price("Member").await;
-    assert!(ada.start_checkout(&other).await.ends_with("/billing"));
+    let to = ada.start_checkout(&other).await;
+    assert!(to.contains("/billing?already="), "{to}");
 
     // The pass ends, the subscription goes on.
     world.advance(days(91));

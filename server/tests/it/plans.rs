@@ -190,8 +190,10 @@ async fn a_product_that_was_never_readable_is_not_on_offer_and_alerts(world: &Wo
         ("recurring[interval]", "month"),
     ];
     let price = world.at_stripe("/v1/prices", &price).await;
+    let logs = crate::support::logs::Logs::capture();
     world.settle().await;
     assert_eq!(unreadable(world).await.len(), 1);
+    logs.has(&["a plan's metadata cannot be read", id, "rollcall_roles"]);
     let mut ada = world.sign_in(crate::login::site::ADA).await;
     assert!(!ada.page("/").await.contains("Guest"));
     let to = ada.start_checkout(price["id"].as_str().unwrap()).await;

@@ -2,7 +2,7 @@
 
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{WEBHOOK_SECRET, World};
+use crate::support::{WEBHOOK_SECRET, World, logs::Logs};
 use reqwest::StatusCode;
 use sandbox::clock::Clock;
 use sandbox::stripe::{DeliveryFaults, sign};
@@ -104,6 +104,7 @@ async fn what_is_not_for_us_is_stored_and_answered(world: &World) {
         true,
         r#"{"id":"in_1","customer":"cus_1"}"#,
     );
+    let logs = Logs::capture();
     for body in [&strange, &live, &live] {
         assert_eq!(
             post(world, body.clone().into_bytes(), Some(signed(body))).await,
@@ -118,6 +119,11 @@ async fn what_is_not_for_us_is_stored_and_answered(world: &World) {
         outcome(world, "evt_live").await.as_deref(),
         Some("wrong mode")
     );
+    logs.has(&[
+        "an event of the wrong mode",
+        "trace=evt_live",
+        "livemode=true",
+    ]);
     assert_eq!(world.count("SELECT COUNT(*) FROM inbox").await, 2);
     assert_eq!(world.backlog().await, (0, 0));
     // The operator sees it until it has not happened for a day.

@@ -104,6 +104,33 @@ async fn a_pause_is_offered_says_what_becomes_of_access_and_ends_by_itself(world
 }
 on_both!(a_pause_is_offered_says_what_becomes_of_access_and_ends_by_itself);
 
+async fn where_the_policy_keeps_access_a_pause_says_so_and_does_so(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    let page = ada.page("/billing/cancel").await;
+    assert!(
+        page.contains("While it is paused nothing is charged, and everything stays open to you.")
+    );
+    assert!(!page.contains("your roles in Discord rest"));
+    let id = subscription_id(world).await;
+    let pause = [("subscription", id.as_str()), ("months", "1")];
+    let to = post(&mut ada, "/api/pause_membership", &pause).await;
+    assert_eq!(to, "/billing?changed=1");
+    world.settle().await;
+    // The paid period ends: nothing is charged, and nothing is taken.
+    let before = charged(world, &ada).await;
+    world.advance(DAY * 32);
+    world.settle().await;
+    assert_eq!(charged(world, &ada).await, before);
+    assert_eq!(ada.membership().await.unwrap().1, "granted");
+    assert!(ada.has_roles(&world.plan_roles("Member").await));
+    assert_eq!(dashboard(world, &ada).await.standing, Standing::Paused);
+}
+on_both!(
+    where_the_policy_keeps_access_a_pause_says_so_and_does_so,
+    "PAUSE_ACCESS" = "keep"
+);
+
 async fn a_pause_is_resumed_now(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Patron").await;

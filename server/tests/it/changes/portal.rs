@@ -3,7 +3,7 @@
 use super::{dashboard, port, post, stripe, subscription_id};
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::World;
+use crate::support::{World, logs::Logs};
 use app::billing::{BillingError, BillingPort, PortalPage, Standing};
 use app::changes::{ChangeError, ChangesPort};
 use sandbox::faults::{Fault, FaultRule, Target};
@@ -119,8 +119,10 @@ async fn a_portal_that_was_never_set_up_is_told(world: &World) {
         );
         stripe(world, "POST", &path, &[("active", "false")]).await;
     }
+    let logs = Logs::capture();
     let to = post(&mut ada, "/api/open_portal", &[("page", "card")]).await;
     assert_eq!(to, "/billing?problem=portal-not-configured");
+    logs.has(&["the customer portal is not configured at Stripe: run `rollcall setup`"]);
     let page = ada.page(&to).await;
     assert!(page.contains("Stripe’s pages for members are not set up yet."));
     let id = subscription_id(world).await;
@@ -159,13 +161,49 @@ async fn each_failure_of_stripe_has_its_own_words(world: &World) {
         };
         let rule = FaultRule::always(Target::Stripe, fault).at("POST", "/billing_portal/sessions");
         world.sandbox.with(|w| w.faults.add(rule));
+        let logs = Logs::capture();
         let to = post(&mut ada, "/api/open_portal", &[("page", "home")]).await;
         assert_eq!(to, format!("/billing?problem={slug}"));
+        logs.has(&["Stripe did not open the portal", "error="]);
         assert!(ada.page(&to).await.contains(words), "{status}");
         world.sandbox.with(|w| w.faults.clear());
     }
 }
 on_both!(each_failure_of_stripe_has_its_own_words);
+
+async fn a_customer_deleted_at_stripe_is_told_and_the_page_follows(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    let customer = ada.customer().await;
+    let gone = reqwest::Client::new()
+        .delete(format!(
+            "{}/v1/customers/{customer}",
+            world.sandbox.base_url()
+        ))
+        .bearer_auth("sk_test_sandbox")
+        .send()
+        .await
+        .unwrap();
+    assert!(gone.status().is_success());
+    // No event has arrived: the page still offers the portal.
+    let logs = Logs::capture();
+    let to = post(&mut ada, "/api/open_portal", &[("page", "card")]).await;
+    assert_eq!(to, "/billing?problem=customer-gone");
+    logs.has(&[
+        "Stripe did not open the portal",
+        "error=Stripe does not know the object",
+    ]);
+    let page = ada.page(&to).await;
+    assert!(page.contains("Stripe does not know you as a customer any more."));
+    assert!(page.contains("nothing more is charged to you"));
+    // The click itself has Stripe read again.
+    world.work().await;
+    logs.has(&["a customer is gone at Stripe", &customer]);
+    assert_eq!(dashboard(world, &ada).await.standing, Standing::Ended);
+    assert!(!ada.has_roles(&world.plan_roles("Member").await));
+    world.settle().await;
+}
+on_both!(a_customer_deleted_at_stripe_is_told_and_the_page_follows);
 
 async fn several_subscriptions_are_all_shown(world: &World) {
     let mut ada = world.sign_in(ADA).await;

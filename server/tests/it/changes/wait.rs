@@ -6,7 +6,7 @@ use super::{
 };
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{Person, World};
+use crate::support::{Person, World, logs::Logs};
 use app::billing::{Came, Standing, WaitsFor};
 use app::changes::{ChangeError, ChangesPort};
 use sandbox::stripe::CardKind;
@@ -51,7 +51,9 @@ async fn a_refused_card_changes_nothing_and_says_why(world: &World) {
     ] {
         with_card(world, &ada, kind).await;
         let seen = preview(world, &ada, "Patron", "month").await;
+        let logs = Logs::capture();
         assert_eq!(confirm(&mut ada, &seen.seen).await, "/billing", "{kind:?}");
+        logs.has(&["a change waits for its payment", "reason="]);
         world.settle().await;
         let now = (charged(world, &ada).await, price_at_stripe(world).await);
         assert_eq!(now, before, "{kind:?}");
@@ -74,8 +76,12 @@ async fn a_refused_card_changes_nothing_and_says_why(world: &World) {
 
         // While it waits nothing else is changed.
         let to = price(world, "Member", "year").await;
-        let refused = port(world).preview(&ada.user_id, &to).await;
-        assert_eq!(refused.unwrap_err(), ChangeError::Pending);
+        let logs = Logs::capture();
+        let refused = ada.browser.get(&format!("/billing/change?to={to}")).await;
+        let refused = refused.text().await.unwrap();
+        assert!(refused.contains("Another change is still under way."));
+        assert!(refused.contains("you were not charged by this"));
+        logs.has(&["a change is refused", "what=\"preview\"", "pending"]);
         assert!(!board.membership.unwrap().may.change);
 
         // It expires, and that is told too.
@@ -170,8 +176,10 @@ async fn past_due_refuses_every_change(world: &World) {
     let to = price(world, "Patron", "month").await;
     let refused = port(world).preview(&ada.user_id, &to).await.unwrap_err();
     assert_eq!(refused, ChangeError::PastDue);
+    let logs = Logs::capture();
     let to = confirm(&mut ada, &seen.seen).await;
     assert_eq!(to, "/billing?change=past-due");
+    logs.has(&["a change is refused", "what=\"confirm\"", "past-due"]);
     let page = ada.page(&to).await;
     assert!(page.contains("A payment is missing, so the plan cannot be changed."));
     // The banner has the one button, and the invoice.

@@ -3,8 +3,10 @@
 
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{Person, World, logs::Logs};
+use crate::support::{Person, Struck, World, logs::Logs};
+use app::checkout::{CheckoutError, CheckoutPort};
 use sandbox::faults::{Fault, FaultRule, Target};
+use server::checkout::Checkout;
 
 const SESSIONS: &str = "/v1/checkout/sessions";
 
@@ -61,6 +63,27 @@ async fn each_failure_of_stripe_has_its_own_words_and_log_line(world: &World) {
     world.settle().await;
 }
 on_both!(each_failure_of_stripe_has_its_own_words_and_log_line);
+
+async fn a_stripe_nobody_reaches_is_told_and_nothing_has_started(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    let price = world.price("Member").await;
+    let logs = Logs::capture();
+    let beside = Checkout(world.beside(Struck::Unreachable));
+    let refused = beside.start(&ada.user_id, &price, None).await;
+    assert_eq!(refused.unwrap_err(), CheckoutError::StripeUnreachable);
+    logs.has(&[
+        "a checkout step failed",
+        "error=Stripe is unreachable",
+        "problem=\"stripe-unreachable\"",
+    ]);
+    let page = ada.page("/?problem=stripe-unreachable").await;
+    assert!(page.contains("Stripe cannot be reached."));
+    assert!(page.contains("You were not charged, and nothing has started."));
+    assert_eq!(world.count("SELECT COUNT(*) FROM customers").await, 0);
+    assert!(ada.start_checkout(&price).await.contains("/checkout/"));
+    world.settle().await;
+}
+on_both!(a_stripe_nobody_reaches_is_told_and_nothing_has_started);
 
 async fn a_time_out_whose_effect_is_unknown_leads_to_the_same_session(world: &World) {
     let mut ada = world.sign_in(ADA).await;
@@ -133,6 +156,62 @@ async fn a_key_that_clashes_is_given_up_and_the_next_session_opened(world: &Worl
     assert_eq!(world.count("SELECT COUNT(*) FROM subscriptions").await, 1);
 }
 on_both!(a_key_that_clashes_is_given_up_and_the_next_session_opened);
+
+async fn a_key_that_clashes_for_a_new_session_is_told_and_the_next_try_works(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    let price = world.price("Member").await;
+    let logs = Logs::capture();
+    let beside = Checkout(world.beside(Struck::KeyReused("/checkout/sessions")));
+    let refused = beside.start(&ada.user_id, &price, None).await;
+    assert_eq!(refused.unwrap_err(), CheckoutError::KeyReused);
+    logs.has(&[
+        "a checkout step failed; somebody has to look",
+        "error=an idempotency key was used for something else",
+        "problem=\"key-reused\"",
+    ]);
+    let page = ada.page("/?problem=key-reused").await;
+    assert!(page.contains("This checkout got mixed up with an older one."));
+    assert!(page.contains("You were not charged."));
+    let checkout = ada.start_checkout(&price).await;
+    ada.pay(&checkout, "4242424242424242").await;
+    world.settle().await;
+    assert_eq!(sessions(world).await.len(), 1);
+    assert!(ada.has_roles(&world.plan_roles("Member").await));
+}
+on_both!(a_key_that_clashes_for_a_new_session_is_told_and_the_next_try_works);
+
+async fn a_spent_key_of_the_customer_stands_in_nobodys_way(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    let price = world.price("Member").await;
+    let customers = "/v1/customers";
+    let fault = FaultRule::always(Target::Stripe, answer(500)).at("POST", customers);
+    world.sandbox.with(|w| w.faults.add(fault));
+    let to = ada.start_checkout(&price).await;
+    assert!(to.ends_with("/?problem=stripe-failing"), "{to}");
+    world.sandbox.with(|w| w.faults.clear());
+    // The key that was to make the customer makes somebody else.
+    let key = world.sandbox.with(|w| {
+        let asked = w.calls.iter().find(|call| call.path == customers).unwrap();
+        asked.idempotency_key.clone().unwrap()
+    });
+    let spent = reqwest::Client::new()
+        .post(format!("{}{customers}", world.sandbox.base_url()))
+        .bearer_auth("sk_test_sandbox")
+        .header("idempotency-key", &key)
+        .form(&[("name", "Somebody")])
+        .send()
+        .await
+        .unwrap();
+    assert!(spent.status().is_success());
+    let logs = Logs::capture();
+    let checkout = ada.start_checkout(&price).await;
+    assert!(checkout.contains("/checkout/"), "{checkout}");
+    logs.has(&["the key of a new customer was used for something else"]);
+    ada.pay(&checkout, "4242424242424242").await;
+    world.settle().await;
+    assert!(ada.has_roles(&world.plan_roles("Member").await));
+}
+on_both!(a_spent_key_of_the_customer_stands_in_nobodys_way);
 
 async fn a_price_archived_before_the_click_is_told(world: &World) {
     let mut ada = world.sign_in(ADA).await;

@@ -27,7 +27,14 @@ fn refused(result: Result<(), PinError>, variable: &str, what: &str) {
     let error = result.unwrap_err();
     assert!(!error.passes());
     let line = error.to_string();
-    assert!(line.contains(variable) && line.contains(what), "{line}");
+    assert!(
+        line.starts_with(variable)
+            && line.contains(&format!(
+                "another {what} than this database was started with"
+            ))
+            && line.ends_with("use the old one, or a new database"),
+        "{line}"
+    );
 }
 
 async fn a_key_of_another_account_is_refused(world: &World) {

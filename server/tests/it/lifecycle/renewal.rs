@@ -3,7 +3,7 @@
 use super::support::{MINUTE_MS, ask, days, seen, until, words};
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{Person, World};
+use crate::support::{Person, World, logs::Logs};
 use sandbox::faults::{Fault, FaultRule, Target};
 use sandbox::stripe::{AfterLastRetry, CardKind, DeliveryFaults};
 use std::time::Duration;
@@ -233,7 +233,12 @@ async fn an_invoice_that_cannot_be_finalised_is_told_and_costs_no_access(world: 
     world.sandbox.with(|w| {
         w.stripe.settings.finalization_error = Some("customer_tax_location_invalid");
     });
+    let logs = Logs::capture();
     past_period_end(world, Duration::from_hours(4)).await;
+    logs.has(&[
+        "an invoice cannot be finalised",
+        "code=customer_tax_location_invalid",
+    ]);
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.access, words("granted", "paid"));
     assert!(now.roles);

@@ -3,7 +3,7 @@
 use super::{control, header, incidents, letters, row, rows, subjects, subscription};
 use crate::login::site::{ADA, GRACE};
 use crate::on_both_with_mail;
-use crate::support::World;
+use crate::support::{World, logs::Logs};
 use sandbox::shell::{Options, Sandbox};
 use serde_json::json;
 use server::config::{MailSettings, SmtpSettings, SmtpTls};
@@ -47,9 +47,15 @@ async fn a_mail_server_that_is_down_is_an_incident_until_it_is_back(world: &Worl
     ada.subscribe("Member").await;
     assert_eq!(incidents(world).await, [""; 0], "a moment is not an outage");
     assert!(ada.has_roles(&world.plan_roles("Member").await));
+    let logs = Logs::capture();
     world.advance(Duration::from_mins(16));
     world.settle().await;
     assert_eq!(incidents(world).await, ["mail_down"]);
+    logs.has(&[
+        "mail is down; it is kept and tried again",
+        "error=the mail server does not take mail now (421)",
+    ]);
+    assert!(!logs.text().contains('@'), "an address is in the log");
     assert_eq!(rows(world).await, [row("welcome", "queued")]);
     assert!(
         ada.page("/billing")
@@ -97,8 +103,10 @@ async fn a_mail_that_waited_too_long_is_given_up(world: &World) {
     world.sandbox.with(|w| w.mail.go_down());
     let mut ada = world.sign_in(ADA).await;
     ada.subscribe("Member").await;
+    let logs = Logs::capture();
     world.advance(4 * DAY);
     world.settle().await;
+    logs.has(&["a mail is too old to be sent", "kind=welcome"]);
     assert_eq!(rows(world).await, [row("welcome", "failed")]);
     assert_eq!(incidents(world).await, ["mail_refused"]);
     world.sandbox.with(|w| w.mail.without_faults());
@@ -139,8 +147,16 @@ async fn a_refused_address_is_told_and_that_mail_is_not_tried_again(world: &Worl
     let mut ada = world.sign_in(ADA).await;
     let mut grace = world.sign_in(GRACE).await;
     world.sandbox.with(|w| w.mail.refuse("ada"));
+    let logs = Logs::capture();
     ada.subscribe("Member").await;
+    logs.has(&[
+        "a mail address was refused; this mail is not tried again",
+        "kind=welcome",
+        &format!("user={}", ada.user_id),
+    ]);
+    assert!(!logs.text().contains('@'), "an address is in the log");
     grace.subscribe("Member").await;
+    logs.has(&["mail sent", &format!("user={}", grace.user_id)]);
     assert_eq!(subjects(world).len(), 1, "the other is not held up");
     assert_eq!(
         rows(world).await,

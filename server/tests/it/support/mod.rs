@@ -3,6 +3,7 @@
 
 mod database;
 pub mod logs;
+mod wires;
 
 use crate::login::site::{Browser, consent, environment, location};
 use reqwest::StatusCode;
@@ -14,6 +15,7 @@ use server::db::dirty;
 use server::rng::Rng;
 use server::state::AppState;
 use server::{pins, router, serve, sync};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use database::{Database, Kind};
+pub use wires::Struck;
 
 pub const WEBHOOK_SECRET: &str = "whsec_integration";
 /// Barbara Liskov, who is not in the server.
@@ -46,6 +49,7 @@ pub struct World {
     pub base: String,
     pub state: AppState,
     pub sandbox: Sandbox,
+    variables: HashMap<String, String>,
     serving: JoinHandle<()>,
     database: Database,
 }
@@ -158,6 +162,7 @@ impl World {
             base,
             state,
             sandbox,
+            variables,
             serving,
             database,
         };
@@ -165,6 +170,24 @@ impl World {
         pins::check_outside(&world.state).await.unwrap();
         world.work().await;
         world
+    }
+
+    /// Another process on the same database, whose way to Stripe fails like that.
+    pub fn beside(&self, way: Struck) -> AppState {
+        let config = Config::read(|name| self.variables.get(name).cloned()).unwrap();
+        let outside = serve::Outside {
+            stripe: Arc::new(way),
+            ..serve::Outside::over_http().unwrap()
+        };
+        let clock = self.state.clock.clone();
+        serve::build_on(
+            self.state.db.clone(),
+            outside,
+            config,
+            clock,
+            Rng::seeded(12),
+        )
+        .unwrap()
     }
 
     /// Fails when work is due or parked, or an incident is open; then ends everything.
