@@ -15,6 +15,7 @@ pub mod mail;
 pub mod money;
 pub mod page;
 pub mod plans;
+pub mod stripe;
 
 #[cfg(feature = "ssr")]
 pub use page::{App, shell};

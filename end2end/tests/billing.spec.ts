@@ -79,7 +79,7 @@ scene("Stripe out of order: the portal button says so and the dashboard stays", 
   const fault = { target: "stripe", kind: "answer", status: 500, path: "/billing_portal/sessions" };
   await world.sandbox.control("POST", "faults", fault);
   await page.getByRole("button", { name: "Change the card" }).click();
-  await page.getByRole("alert").getByText("Stripe has trouble of its own right now.").waitFor();
+  await page.getByRole("alert").getByText("Stripe has trouble of its own.").waitFor();
   await active(page).waitFor();
   assert.deepEqual(await faint(page), []);
   await world.sandbox.control("DELETE", "faults");

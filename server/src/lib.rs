@@ -16,6 +16,7 @@ pub mod guards;
 pub mod incidents;
 pub mod login;
 pub mod mail;
+pub mod patience;
 pub mod pins;
 pub mod plans;
 pub mod rng;

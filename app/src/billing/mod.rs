@@ -27,6 +27,7 @@ pub use chain::{Link, Stop};
 use crate::changes::{PlanPrice, Scheduled};
 use crate::money::Money;
 use crate::plans::Interval;
+use crate::stripe::StripeTrouble;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -330,18 +331,8 @@ pub enum BillingError {
     /// No Stripe customer yet, so there is nothing to manage.
     #[error("there is nothing to manage yet")]
     NoCustomer,
-    #[error("Stripe did not answer")]
-    StripeUnreachable,
-    #[error("Stripe is failing")]
-    StripeFailing,
-    #[error("Stripe is busy")]
-    StripeBusy,
-    #[error("Stripe refuses our key")]
-    KeyRefused,
-    #[error("our key lacks a right")]
-    KeyLacksRight,
-    #[error("Stripe refused to open the portal")]
-    StripeRefused,
+    #[error(transparent)]
+    Stripe(#[from] StripeTrouble),
     /// The operator has not set the portal up at Stripe.
     #[error("the portal is not configured")]
     NotConfigured,
@@ -355,20 +346,20 @@ pub enum BillingError {
 }
 
 impl BillingError {
-    pub const ALL: [Self; 12] = [
+    /// What is not Stripe's.
+    const OWN: [Self; 6] = [
         Self::NotSignedIn,
         Self::NoCustomer,
-        Self::StripeUnreachable,
-        Self::StripeFailing,
-        Self::StripeBusy,
-        Self::KeyRefused,
-        Self::KeyLacksRight,
-        Self::StripeRefused,
         Self::NotConfigured,
         Self::CustomerGone,
         Self::TooMany,
         Self::Unavailable,
     ];
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of_stripe = StripeTrouble::ALL.into_iter().map(Self::Stripe);
+        Self::OWN.into_iter().chain(of_stripe)
+    }
 
     /// The word in `?problem=` of the dashboard.
     #[must_use]
@@ -376,12 +367,7 @@ impl BillingError {
         match self {
             Self::NotSignedIn => "sign-in",
             Self::NoCustomer => "no-customer",
-            Self::StripeUnreachable => "portal-unreachable",
-            Self::StripeFailing => "portal-failing",
-            Self::StripeBusy => "portal-busy",
-            Self::KeyRefused => "portal-key-refused",
-            Self::KeyLacksRight => "portal-key-lacks-right",
-            Self::StripeRefused => "portal-refused",
+            Self::Stripe(trouble) => trouble.slug(),
             Self::NotConfigured => "portal-not-configured",
             Self::CustomerGone => "customer-gone",
             Self::TooMany => "too-many",
@@ -391,7 +377,7 @@ impl BillingError {
 
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|problem| problem.slug() == slug)
+        Self::all().find(|problem| problem.slug() == slug)
     }
 }
 

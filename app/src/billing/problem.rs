@@ -2,6 +2,7 @@
 
 use super::BillingError;
 use crate::page::Told;
+use crate::stripe::Attempt;
 use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::ServerFnErrorErr};
 
 impl BillingError {
@@ -22,48 +23,7 @@ impl BillingError {
                 next: "Choose a plan first.",
                 action: Some(("See the plans", "/")),
             },
-            Self::StripeUnreachable => Told {
-                status: 503,
-                title: "Stripe did not answer.",
-                meaning: "Nothing was changed. Your membership goes on as this page says.",
-                next: "Try the button again in a moment.",
-                action: None,
-            },
-            Self::StripeRefused => Told {
-                status: 502,
-                title: "Stripe did not open its portal.",
-                meaning: "Nothing was changed. Your membership goes on as this page says.",
-                next: "Tell the people who run this community: their portal settings at Stripe need a look.",
-                action: None,
-            },
-            Self::StripeFailing => Told {
-                status: 503,
-                title: "Stripe has trouble of its own right now.",
-                meaning: "Nothing was changed. Your membership goes on as this page says.",
-                next: "Try the button again in a few minutes.",
-                action: None,
-            },
-            Self::StripeBusy => Told {
-                status: 503,
-                title: "Stripe is busy and asks us to wait.",
-                meaning: "Nothing was changed. Your membership goes on as this page says.",
-                next: "Wait a minute, then try the button again.",
-                action: None,
-            },
-            Self::KeyRefused => Told {
-                status: 502,
-                title: "Stripe does not let us in at the moment.",
-                meaning: "Nothing was changed, and your card is fine: our own access to Stripe was refused.",
-                next: "The people who run this community have to mend it. Your membership goes on meanwhile.",
-                action: None,
-            },
-            Self::KeyLacksRight => Told {
-                status: 502,
-                title: "We are not allowed to open Stripe’s pages for you.",
-                meaning: "Nothing was changed. Our own key at Stripe lacks a right; your membership goes on.",
-                next: "Tell the people who run this community; they can grant it.",
-                action: None,
-            },
+            Self::Stripe(trouble) => trouble.told(Attempt::Portal),
             Self::NotConfigured => Told {
                 status: 502,
                 title: "Stripe’s pages for members are not set up yet.",
@@ -112,10 +72,11 @@ mod tests {
 
     #[test]
     fn every_error_has_words_of_its_own() {
-        let told = BillingError::ALL.map(BillingError::told);
-        let titles: HashSet<_> = told.iter().map(|told| told.title).collect();
-        assert_eq!(titles.len(), BillingError::ALL.len());
-        for told in told {
+        let titles: HashSet<_> = BillingError::all()
+            .map(|error| error.told().title)
+            .collect();
+        assert_eq!(titles.len(), BillingError::all().count());
+        for told in BillingError::all().map(BillingError::told) {
             assert!((400..600).contains(&told.status), "{told:?}");
             assert!(
                 !told.meaning.is_empty() && !told.next.is_empty() && !told.title.contains('!'),
@@ -126,7 +87,7 @@ mod tests {
 
     #[test]
     fn slugs_lead_back() {
-        for error in BillingError::ALL {
+        for error in BillingError::all() {
             assert_eq!(BillingError::from_slug(error.slug()), Some(error));
         }
         assert_eq!(BillingError::from_slug("nonsense"), None);

@@ -10,6 +10,7 @@ use leptos::prelude::*;
 pub async fn confirm_change(seen: String) -> Result<(), ChangeError> {
     use super::Confirmed;
     use crate::page::answer;
+    use crate::stripe::StripeTrouble;
 
     let (viewer, port) = match doing::guard() {
         Ok(found) => found,
@@ -18,7 +19,7 @@ pub async fn confirm_change(seen: String) -> Result<(), ChangeError> {
     match port.confirm(&viewer.user_id, &seen).await {
         Ok(Confirmed::Done) => answer::see_other("/billing?changed=1"),
         Ok(Confirmed::Waiting) => answer::see_other("/billing"),
-        Err(error @ (ChangeError::Outdated | ChangeError::KeyReused)) => {
+        Err(error @ (ChangeError::Outdated | ChangeError::Stripe(StripeTrouble::KeyReused))) => {
             let back = match port.seen_price(&viewer.user_id, &seen).await {
                 Some(price) => format!("/billing/change?to={}", answer::query_value(&price)),
                 None => "/billing/change".to_owned(),

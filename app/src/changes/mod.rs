@@ -16,6 +16,7 @@ pub mod words;
 use crate::billing::Card;
 use crate::money::Money;
 use crate::plans::Interval;
+use crate::stripe::StripeTrouble;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -61,27 +62,11 @@ pub enum ChangeError {
     /// Stripe says something of the subscription that we do not know.
     #[error("the subscription is unclear")]
     Unclear,
-    #[error("Stripe is unreachable")]
-    StripeUnreachable,
     /// Asked, and not answered: looked up again by itself.
     #[error("what the request did is unknown")]
     Unknown,
-    /// 5xx.
-    #[error("Stripe is failing")]
-    StripeFailing,
-    /// 429, or a lock.
-    #[error("Stripe is busy")]
-    StripeBusy,
-    /// 401.
-    #[error("Stripe refuses our key")]
-    KeyRefused,
-    /// 403.
-    #[error("our key lacks a right")]
-    KeyLacksRight,
-    #[error("the request was used for something else")]
-    KeyReused,
-    #[error("Stripe refused the change")]
-    StripeRefused,
+    #[error(transparent)]
+    Stripe(#[from] StripeTrouble),
     #[error("the portal is not configured")]
     PortalNotConfigured,
     #[error("our own database did not answer")]

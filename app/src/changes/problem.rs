@@ -2,10 +2,12 @@
 
 use super::ChangeError;
 use crate::page::Told;
+use crate::stripe::{Attempt, StripeTrouble};
 use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::ServerFnErrorErr};
 
 impl ChangeError {
-    pub const ALL: [Self; 26] = [
+    /// What is not Stripe's.
+    const OWN: [Self; 19] = [
         Self::NotSignedIn,
         Self::NoMembership,
         Self::FirstPayment,
@@ -22,17 +24,15 @@ impl ChangeError {
         Self::Declined,
         Self::NoCard,
         Self::Unclear,
-        Self::StripeUnreachable,
         Self::Unknown,
-        Self::StripeFailing,
-        Self::StripeBusy,
-        Self::KeyRefused,
-        Self::KeyLacksRight,
-        Self::KeyReused,
-        Self::StripeRefused,
         Self::PortalNotConfigured,
         Self::Unavailable,
     ];
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of_stripe = StripeTrouble::ALL.into_iter().map(Self::Stripe);
+        Self::OWN.into_iter().chain(of_stripe)
+    }
 
     /// The word in `?change=` of the page the person is led to.
     #[must_use]
@@ -54,14 +54,8 @@ impl ChangeError {
             Self::Declined => "declined",
             Self::NoCard => "no-card",
             Self::Unclear => "unclear",
-            Self::StripeUnreachable => "stripe-unreachable",
             Self::Unknown => "unknown",
-            Self::StripeFailing => "stripe-failing",
-            Self::StripeBusy => "stripe-busy",
-            Self::KeyRefused => "key-refused",
-            Self::KeyLacksRight => "key-lacks-right",
-            Self::KeyReused => "key-reused",
-            Self::StripeRefused => "stripe-refused",
+            Self::Stripe(trouble) => trouble.slug(),
             Self::PortalNotConfigured => "portal-not-configured",
             Self::Unavailable => "unavailable",
         }
@@ -69,7 +63,7 @@ impl ChangeError {
 
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|problem| problem.slug() == slug)
+        Self::all().find(|problem| problem.slug() == slug)
     }
 
     #[must_use]
@@ -91,7 +85,8 @@ impl ChangeError {
             | Self::TooMany
             | Self::Declined
             | Self::NoCard => self.of_the_request(),
-            _ => self.of_the_outside(),
+            Self::Stripe(trouble) => trouble.told(Attempt::Change),
+            Self::Unknown | Self::PortalNotConfigured | Self::Unavailable => self.of_the_outside(),
         }
     }
 
@@ -220,58 +215,15 @@ impl ChangeError {
         }
     }
 
-    /// Stripe, its key, or our own records.
+    /// What is not known, not set up, or not to be read.
     fn of_the_outside(self) -> Told {
         match self {
-            Self::StripeUnreachable => Told {
-                status: 503,
-                title: "Stripe cannot be reached.",
-                meaning: "Nothing was changed and you were not charged. Your membership goes on as it was.",
-                next: "Try again in a moment.",
-                action: None,
-            },
             Self::Unknown => Told {
                 status: 503,
                 title: "Stripe gave no clear answer, so we do not know yet whether the change counted.",
                 meaning: "It is looked up by itself within a minute or two. You cannot be charged twice by it.",
                 next: "Please do not choose again; look at your billing in two minutes.",
                 action: Some(("Go to your billing", "/billing")),
-            },
-            Self::StripeFailing => Told {
-                status: 503,
-                title: "Stripe has trouble of its own right now.",
-                meaning: "Nothing was changed and you were not charged. Your membership goes on as it was.",
-                next: "Try again in a few minutes.",
-                action: None,
-            },
-            Self::StripeBusy => Told {
-                status: 503,
-                title: "Stripe is busy and asks us to wait.",
-                meaning: "Nothing was changed and you were not charged.",
-                next: "Wait a minute, then try again.",
-                action: None,
-            },
-            Self::KeyRefused => Told {
-                status: 502,
-                title: "Stripe does not let us in at the moment.",
-                meaning: "Nothing was changed and you were not charged. It is not your card: our own access to Stripe \
-                          was refused.",
-                next: "The people who run this community have to mend it. Your membership goes on meanwhile.",
-                action: None,
-            },
-            Self::KeyLacksRight => Told {
-                status: 502,
-                title: "We are not allowed to do this at Stripe.",
-                meaning: "Nothing was changed and you were not charged. Our own key lacks a right; your card is fine.",
-                next: "Tell the people who run this community; they can grant it.",
-                action: None,
-            },
-            Self::KeyReused => Told {
-                status: 502,
-                title: "Stripe took this for another request.",
-                meaning: "Nothing was changed by it and you were not charged.",
-                next: "Choose the plan anew; a fresh request does not have that trouble.",
-                action: Some(("Choose anew", "/billing/change")),
             },
             Self::PortalNotConfigured => Told {
                 status: 502,
@@ -280,21 +232,13 @@ impl ChangeError {
                 next: "Tell the people who run this community: their customer portal at Stripe has to be set up once.",
                 action: None,
             },
-            Self::Unavailable => Told {
+            _ => Told {
                 status: 503,
                 title: "We cannot reach our own records right now.",
                 meaning: "Your membership and your roles in Discord stay as they are. You cannot be charged twice by \
                           this.",
                 next: "Load the page again in a minute.",
                 action: Some(("Go to your billing", "/billing")),
-            },
-            _ => Told {
-                status: 502,
-                title: "Stripe did not accept this change.",
-                meaning: "Nothing was changed and you were not charged. Your membership goes on as it was.",
-                next: "Trying again will hardly help. Tell the people who run this community; the time of day is \
-                       enough for them to find it.",
-                action: None,
             },
         }
     }
@@ -316,10 +260,9 @@ mod tests {
 
     #[test]
     fn every_error_has_words_of_its_own_that_speak_of_money_or_access() {
-        let told = ChangeError::ALL.map(ChangeError::told);
-        let titles: HashSet<_> = told.iter().map(|told| told.title).collect();
-        assert_eq!(titles.len(), ChangeError::ALL.len());
-        for told in told {
+        let titles: HashSet<_> = ChangeError::all().map(|error| error.told().title).collect();
+        assert_eq!(titles.len(), ChangeError::all().count());
+        for told in ChangeError::all().map(ChangeError::told) {
             assert!((400..600).contains(&told.status), "{told:?}");
             assert!(
                 !told.next.is_empty() && !told.title.contains('!'),
@@ -341,7 +284,7 @@ mod tests {
 
     #[test]
     fn slugs_lead_back() {
-        for error in ChangeError::ALL {
+        for error in ChangeError::all() {
             assert_eq!(ChangeError::from_slug(error.slug()), Some(error));
         }
         assert_eq!(ChangeError::from_slug(""), None);

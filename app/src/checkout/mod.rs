@@ -10,6 +10,7 @@ pub use card::CardRefusal;
 pub use activating::{Activating, Following, LOOKS, stations};
 
 use crate::plans::CodeError;
+use crate::stripe::StripeTrouble;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -31,33 +32,11 @@ pub enum CheckoutError {
     /// The promotion code that was to be applied is not taken.
     #[error(transparent)]
     Code(#[from] CodeError),
-    /// No connection to Stripe: nothing has happened there.
-    #[error("Stripe is unreachable")]
-    StripeUnreachable,
-    /// No answer in time. Whatever came of it, trying again finds it by its key.
-    #[error("Stripe did not answer in time")]
-    StripeTimedOut,
-    /// Stripe answers with failures of its own.
-    #[error("Stripe is failing")]
-    StripeFailing,
-    /// Stripe takes no more requests from us for the moment.
-    #[error("Stripe asks us to slow down")]
-    StripeBusy,
+    #[error(transparent)]
+    Stripe(#[from] StripeTrouble),
     /// Another click of the same person is being worked on.
     #[error("another try is under way")]
     UnderWay,
-    /// Stripe does not take our key any more.
-    #[error("Stripe refuses the key")]
-    KeyRefused,
-    /// Our key may not open checkouts.
-    #[error("the key lacks a right")]
-    KeyLacksRight,
-    /// The key of this checkout was used for something else.
-    #[error("the checkout's key was used for something else")]
-    KeyReused,
-    /// Stripe refused what we asked for any other reason; a person has to look.
-    #[error("Stripe refused the checkout")]
-    StripeRefused,
     #[error("too many tries; wait a minute")]
     TooMany,
     /// The session does not exist, or belongs to somebody else: told alike.
@@ -68,7 +47,8 @@ pub enum CheckoutError {
 }
 
 impl CheckoutError {
-    pub const ALL: [Self; 21] = [
+    /// What is not Stripe's.
+    const OWN: [Self; 13] = [
         Self::NotSignedIn,
         Self::PriceGone,
         Self::CompanyPlan,
@@ -78,19 +58,16 @@ impl CheckoutError {
         Self::Code(CodeError::Over),
         Self::Code(CodeError::Elsewhere),
         Self::Code(CodeError::Unchecked),
-        Self::StripeUnreachable,
-        Self::StripeTimedOut,
-        Self::StripeFailing,
-        Self::StripeBusy,
         Self::UnderWay,
-        Self::KeyRefused,
-        Self::KeyLacksRight,
-        Self::KeyReused,
-        Self::StripeRefused,
         Self::TooMany,
         Self::NotYours,
         Self::Unavailable,
     ];
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        let of_stripe = StripeTrouble::ALL.into_iter().map(Self::Stripe);
+        Self::OWN.into_iter().chain(of_stripe)
+    }
 
     /// The word in `?problem=` of the page the person is led to without JavaScript, and in logs.
     #[must_use]
@@ -105,15 +82,8 @@ impl CheckoutError {
             Self::Code(CodeError::Over) => "code-over",
             Self::Code(CodeError::Elsewhere) => "code-elsewhere",
             Self::Code(CodeError::Unchecked) => "code-unchecked",
-            Self::StripeUnreachable => "stripe-unreachable",
-            Self::StripeTimedOut => "stripe-timed-out",
-            Self::StripeFailing => "stripe-failing",
-            Self::StripeBusy => "stripe-busy",
             Self::UnderWay => "under-way",
-            Self::KeyRefused => "key-refused",
-            Self::KeyLacksRight => "key-lacks-right",
-            Self::KeyReused => "key-reused",
-            Self::StripeRefused => "stripe-refused",
+            Self::Stripe(trouble) => trouble.slug(),
             Self::TooMany => "too-many",
             Self::NotYours => "not-yours",
             Self::Unavailable => "unavailable",
@@ -123,21 +93,15 @@ impl CheckoutError {
     /// Whether it may pass by itself within moments, so that a page that waits goes on waiting.
     #[must_use]
     pub fn passes(self) -> bool {
-        matches!(
-            self,
-            Self::StripeUnreachable
-                | Self::StripeTimedOut
-                | Self::StripeFailing
-                | Self::StripeBusy
-                | Self::UnderWay
-                | Self::TooMany
-                | Self::Unavailable
-        )
+        match self {
+            Self::Stripe(trouble) => trouble.passes(),
+            other => matches!(other, Self::UnderWay | Self::TooMany | Self::Unavailable),
+        }
     }
 
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|problem| problem.slug() == slug)
+        Self::all().find(|problem| problem.slug() == slug)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::CheckoutError;
 use crate::page::Told;
+use crate::stripe::Attempt;
 use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::ServerFnErrorErr};
 
 impl CheckoutError {
     #[must_use]
-    #[expect(clippy::too_many_lines, reason = "one table")]
     pub fn told(self) -> Told {
         match self {
             Self::NotSignedIn => Told {
@@ -38,70 +38,12 @@ impl CheckoutError {
                 action: Some(("Go to your billing", "/billing")),
             },
             Self::Code(error) => error.told(),
-            Self::StripeUnreachable => Told {
-                status: 503,
-                title: "Stripe cannot be reached.",
-                meaning: "You were not charged, and nothing has started.",
-                next: "Try again in a moment. Trying twice never charges twice.",
-                action: None,
-            },
-            Self::StripeTimedOut => Told {
-                status: 503,
-                title: "Stripe did not answer in time.",
-                meaning: "You were not charged. If a payment page was opened, you have not seen it, and nothing is \
-                          paid without you.",
-                next: "Try again in a moment: you come to the same payment page, never to a second one.",
-                action: None,
-            },
-            Self::StripeFailing => Told {
-                status: 503,
-                title: "Stripe has trouble of its own.",
-                meaning: "You were not charged, and nothing has started.",
-                next: "It mostly passes within minutes. Try again then; trying twice never charges twice.",
-                action: None,
-            },
-            Self::StripeBusy => Told {
-                status: 503,
-                title: "Many people are paying at this moment.",
-                meaning: "You were not charged. Stripe takes only so many of our requests a second.",
-                next: "Try again in half a minute.",
-                action: None,
-            },
+            Self::Stripe(trouble) => trouble.told(Attempt::Checkout),
             Self::UnderWay => Told {
                 status: 409,
                 title: "Another try of yours is still under way.",
                 meaning: "You were not charged twice: one try at a time is worked on.",
                 next: "Wait a few seconds, then choose the plan again. You come to the same payment page.",
-                action: None,
-            },
-            Self::KeyRefused => Told {
-                status: 502,
-                title: "Payments are closed for the moment.",
-                meaning: "You were not charged. This community’s connection to Stripe has to be renewed by those who \
-                          run it; memberships that run are not affected.",
-                next: "Tell them, if you like, and come back later today.",
-                action: None,
-            },
-            Self::KeyLacksRight => Told {
-                status: 502,
-                title: "Payments are not fully set up here.",
-                meaning: "You were not charged. Stripe does not let this community open payment pages yet.",
-                next: "Tell the people who run it; they can allow it at Stripe, and then it works at once.",
-                action: None,
-            },
-            Self::KeyReused => Told {
-                status: 409,
-                title: "This checkout got mixed up with an older one.",
-                meaning: "You were not charged. Stripe noticed that the two do not agree, and opened neither.",
-                next: "Choose the plan again: a fresh payment page is opened.",
-                action: None,
-            },
-            Self::StripeRefused => Told {
-                status: 502,
-                title: "Stripe did not accept this checkout.",
-                meaning: "You were not charged. It is not your card: the payment page was never opened.",
-                next: "Trying again will hardly help. Tell the people who run this community; the time of day is \
-                       enough for them to find it.",
                 action: None,
             },
             Self::TooMany => Told {
@@ -147,10 +89,12 @@ mod tests {
 
     #[test]
     fn every_error_says_what_it_means_for_money_in_words_of_its_own() {
-        let told = CheckoutError::ALL.map(CheckoutError::told);
-        let titles: HashSet<_> = told.iter().map(|told| told.title).collect();
-        assert_eq!(titles.len(), CheckoutError::ALL.len());
-        for (error, told) in CheckoutError::ALL.into_iter().zip(told) {
+        let titles: HashSet<_> = CheckoutError::all()
+            .map(|error| error.told().title)
+            .collect();
+        assert_eq!(titles.len(), CheckoutError::all().count());
+        for error in CheckoutError::all() {
+            let told = error.told();
             assert!((400..600).contains(&told.status), "{told:?}");
             assert!(
                 !told.next.is_empty() && !told.title.contains('!'),
@@ -169,7 +113,7 @@ mod tests {
 
     #[test]
     fn slugs_lead_back() {
-        for error in CheckoutError::ALL {
+        for error in CheckoutError::all() {
             assert_eq!(CheckoutError::from_slug(error.slug()), Some(error));
         }
         assert_eq!(CheckoutError::from_slug(""), None);

@@ -95,7 +95,7 @@ async function member(world: World): Promise<void> {
   await picture(page, "landing-member");
   await page.goto("/billing?session_id=cs_test_nobodys");
   await picture(page, "billing-not-yours");
-  await page.goto("/billing?problem=portal-unreachable");
+  await page.goto("/billing?problem=stripe-unreachable");
   await picture(page, "billing-problem");
   const { subscriptions } = await world.atStripe(person);
   const subscription = subscriptions[0].id;

@@ -1,18 +1,17 @@
 //! The way to Stripe's portal, and the return from it.
 
-use crate::checkout::lease;
+use super::{Failure, LATE};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
 use crate::guards::LimitKind;
+use crate::patience::{lease, within};
 use crate::state::AppState;
-use crate::stripe::{FailureClass, PortalFlow, PortalVisit, StripeError};
+use crate::stripe::{PortalFlow, PortalVisit, StripeError};
 use crate::sync::{payers, sync_payer};
 use app::access::Status;
-use app::billing::{BillingError, PortalPage};
+use app::billing::BillingError;
 use std::time::Duration;
 
-/// A person waits.
-const PATIENCE: Duration = Duration::from_secs(9);
 /// The return shows what is known already when Stripe is slower than this.
 const RETURN_PATIENCE: Duration = Duration::from_secs(6);
 
@@ -72,59 +71,29 @@ pub async fn open_portal(
     Err(error.into())
 }
 
+/// The address of a new session, for a person.
 pub async fn portal(
     state: &AppState,
     user_id: &str,
-    page: PortalPage,
-) -> Result<String, BillingError> {
+    flow: Option<PortalFlow>,
+) -> Result<String, Failure> {
     state
         .limits
         .check(LimitKind::CheckoutUser, user_id, state.clock.wall_ms())
         .map_err(|_| BillingError::TooMany)?;
-    let found = customer(state, user_id).await.map_err(|error| {
-        tracing::error!(error = %error, "a customer cannot be read");
-        BillingError::Unavailable
-    })?;
-    let (payer_id, customer) = found.ok_or(BillingError::NoCustomer)?;
-    let flow = match page {
-        PortalPage::Home => None,
-        PortalPage::Card => Some(PortalFlow::Card),
-    };
-    match tokio::time::timeout(PATIENCE, open_portal(state, &customer, flow)).await {
-        Ok(Ok(url)) => Ok(url),
-        Ok(Err(refused)) => Err(told(state, &payer_id, &refused).await),
-        Err(_) => {
-            tracing::warn!("Stripe did not open the portal in time");
-            Err(BillingError::StripeUnreachable)
+    let (payer_id, customer) = customer(state, user_id)
+        .await?
+        .ok_or(BillingError::NoCustomer)?;
+    match open_portal(state, &customer, flow).await {
+        Ok(url) => Ok(url),
+        Err(Refused::NotConfigured) => Err(BillingError::NotConfigured.into()),
+        Err(Refused::Db(error)) => Err(error.into()),
+        Err(Refused::Stripe(StripeError::Missing)) => {
+            tracing::warn!(payer = %payer_id, customer = %customer, "a customer is gone at Stripe; the payer is read again");
+            mark(state, &payer_id).await?;
+            Err(BillingError::CustomerGone.into())
         }
-    }
-}
-
-async fn told(state: &AppState, payer_id: &str, refused: &Refused) -> BillingError {
-    let error = match refused {
-        Refused::NotConfigured => return BillingError::NotConfigured,
-        Refused::Db(error) => {
-            tracing::error!(error = %error, "the portal's configuration cannot be read");
-            return BillingError::Unavailable;
-        }
-        Refused::Stripe(error) => error,
-    };
-    tracing::warn!(error = %error, payer = payer_id, "Stripe did not open the portal");
-    match error {
-        StripeError::Unreachable | StripeError::NotAsked | StripeError::TimedOut => {
-            BillingError::StripeUnreachable
-        }
-        StripeError::RateLimited | StripeError::Locked => BillingError::StripeBusy,
-        StripeError::KeyRefused => BillingError::KeyRefused,
-        StripeError::KeyLacksRight { .. } => BillingError::KeyLacksRight,
-        StripeError::Missing => {
-            if let Err(error) = mark(state, payer_id).await {
-                tracing::error!(error = %error, "a payer whose customer is gone could not be marked");
-            }
-            BillingError::CustomerGone
-        }
-        error if error.class() == FailureClass::Retry => BillingError::StripeFailing,
-        _ => BillingError::StripeRefused,
+        Err(Refused::Stripe(error)) => Err(error.into()),
     }
 }
 
@@ -169,42 +138,24 @@ pub async fn returned(state: &AppState, user_id: &str) -> Result<(), BillingErro
         return Ok(());
     }
     let (state, user_id) = (state.clone(), user_id.to_owned());
-    // Runs to its end even when the page does not wait for it.
-    let reading = tokio::spawn(async move { read_again(&state, &user_id).await });
-    match tokio::time::timeout(RETURN_PATIENCE, reading).await {
-        Ok(Ok(read)) => read,
-        Ok(Err(stopped)) => {
-            tracing::error!(error = %stopped, "a reading on return from the portal stopped");
-            Err(BillingError::Unavailable)
-        }
-        Err(_) => Err(BillingError::StripeUnreachable),
-    }
+    within(RETURN_PATIENCE, "portal return", LATE, async move {
+        read_again(&state, &user_id).await
+    })
+    .await
 }
 
-async fn read_again(state: &AppState, user_id: &str) -> Result<(), BillingError> {
+async fn read_again(state: &AppState, user_id: &str) -> Result<(), Failure> {
     let payer = {
-        let mut conn = state.db.reader().acquire().await.map_err(unavailable)?;
-        payers::find_of_user(&mut conn, user_id)
-            .await
-            .map_err(unavailable)?
+        let mut conn = state.db.reader().acquire().await?;
+        payers::find_of_user(&mut conn, user_id).await?
     };
     let Some(payer) = payer else { return Ok(()) };
     // Nobody has to come again for it: whatever happens here, the worker does.
-    mark(state, &payer).await.map_err(unavailable)?;
-    let Ok(held) = lease::take(state, &payer).await else {
-        return Err(BillingError::StripeUnreachable);
-    };
+    mark(state, &payer).await?;
+    let held = lease::take(state, &payer).await?;
     let synced = sync_payer(state, &held).await;
     lease::give_back(state, &held).await;
-    synced.map_err(|error| {
-        tracing::warn!(error = %error, "Stripe could not be read on return from the portal");
-        BillingError::StripeUnreachable
-    })
-}
-
-fn unavailable(error: impl Into<DbError>) -> BillingError {
-    tracing::error!(error = %error.into(), "a return from the portal cannot be noted");
-    BillingError::Unavailable
+    Ok(synced?)
 }
 
 async fn mark(state: &AppState, payer_id: &str) -> Result<(), DbError> {

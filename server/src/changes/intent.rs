@@ -5,7 +5,7 @@ use super::settle::LANDS_MS;
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::state::AppState;
-use crate::stripe::{FailureClass, StripeError};
+use crate::stripe::StripeError;
 use crate::sync::{payers, sync_payer};
 
 /// What is to be asked of Stripe. `id` is the durable key.
@@ -70,7 +70,7 @@ pub async fn after<T>(
 ) -> Result<Outcome, Failure> {
     let error = match asked {
         Ok(_) => None,
-        Err(error) if error.class() == FailureClass::Retry => Some(error),
+        Err(error) if error.may_have_landed() => Some(error),
         Err(error) => {
             refused(state, held, id, &error).await?;
             return Err(Failure::Stripe(error));

@@ -25,135 +25,44 @@ pub use settle::settle;
 pub use subject::{open_change, price, rank};
 pub use undo::undo;
 
-use crate::checkout;
-use crate::db::DbError;
-use crate::seal::SealError;
+use crate::patience::{self, Problem, patiently};
 use crate::state::AppState;
-use crate::stripe::{FailureClass, StripeError};
-use crate::sync::SyncError;
+use crate::stripe::StripeError;
 use app::changes::{ChangeError, ChangesPort, Choices, Confirmed, Leaving, Preview, Undo};
+use app::stripe::StripeTrouble;
 use async_trait::async_trait;
-use std::time::Duration;
-
-/// A person waits: past this they are told, while the work goes on to a whole end behind.
-const PATIENCE: Duration = Duration::from_secs(9);
 
 /// The server's side of [`ChangesPort`].
 pub struct Changes(pub AppState);
 
-/// Any failure, before it is told to the person.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    #[error(transparent)]
-    Told(#[from] ChangeError),
-    /// Nothing was asked for yet, or it was refused for certain.
-    #[error(transparent)]
-    Stripe(#[from] StripeError),
-    /// Asked, and what came of it is not known.
-    #[error("the outcome is not known: {0}")]
-    Unknown(StripeError),
-    #[error(transparent)]
-    Db(#[from] DbError),
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// Another worker kept the lease all the while.
-    #[error("the payer is busy")]
-    Busy,
-}
+/// Any failure of a change, before it is told to the person.
+pub type Failure = patience::Failure<ChangeError>;
 
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
+/// What a person who waited long enough is told, where nothing is changed by it.
+const LATE: ChangeError = ChangeError::Stripe(StripeTrouble::TimedOut);
 
-impl From<SyncError> for Failure {
-    fn from(error: SyncError) -> Self {
+impl Problem for ChangeError {
+    const BUSY: Self = Self::Pending;
+    const UNAVAILABLE: Self = Self::Unavailable;
+    const UNKNOWN: Self = Self::Unknown;
+
+    fn of_stripe(error: &StripeError) -> Option<Self> {
         match error {
-            SyncError::Stripe(error) | SyncError::Unread { error, .. } => Self::Stripe(error),
-            SyncError::Db(error) => Self::Db(error),
-            SyncError::Seal(error) => Self::Seal(error),
-        }
-    }
-}
-
-impl From<checkout::Failure> for Failure {
-    fn from(failure: checkout::Failure) -> Self {
-        match failure {
-            checkout::Failure::Stripe(error) => Self::Stripe(error),
-            checkout::Failure::Db(error) => Self::Db(error),
-            checkout::Failure::Seal(error) => Self::Seal(error),
-            _ => Self::Busy,
-        }
-    }
-}
-
-impl Failure {
-    /// What becomes of an answer to a request that changes something.
-    fn asked(error: StripeError) -> Self {
-        match error.class() {
-            FailureClass::Retry => Self::Unknown(error),
-            FailureClass::Absent | FailureClass::NeedsPerson => Self::Stripe(error),
+            StripeError::Card { .. } => Some(Self::Declined),
+            // The one parameter of ours that can go stale is the price.
+            StripeError::Refused { param, .. } if param.contains("price") => Some(Self::PriceGone),
+            _ => None,
         }
     }
 
-    pub(crate) fn told(&self) -> ChangeError {
+    fn slug(self) -> &'static str {
+        self.slug()
+    }
+
+    fn trouble(self) -> Option<StripeTrouble> {
         match self {
-            Self::Told(error) => *error,
-            Self::Busy => ChangeError::Pending,
-            Self::Unknown(_) => ChangeError::Unknown,
-            Self::Stripe(error) => told(error),
-            Self::Db(_) | Self::Seal(_) => ChangeError::Unavailable,
-        }
-    }
-}
-
-/// Stripe's certain answers, in words for the person: nothing was changed.
-fn told(error: &StripeError) -> ChangeError {
-    match error {
-        StripeError::Unreachable | StripeError::NotAsked | StripeError::TimedOut => {
-            ChangeError::StripeUnreachable
-        }
-        StripeError::RateLimited | StripeError::Locked => ChangeError::StripeBusy,
-        StripeError::KeyRefused => ChangeError::KeyRefused,
-        StripeError::KeyLacksRight { .. } => ChangeError::KeyLacksRight,
-        StripeError::KeyReused => ChangeError::KeyReused,
-        StripeError::Card { .. } => ChangeError::Declined,
-        // The one parameter of ours that can go stale is the price.
-        StripeError::Refused { param, .. } if param.contains("price") => ChangeError::PriceGone,
-        // What else passes by itself is Stripe's own trouble.
-        error if error.class() == FailureClass::Retry => ChangeError::StripeFailing,
-        _ => ChangeError::StripeRefused,
-    }
-}
-
-/// Runs to its end even when the person is told first, so that no lease stays behind and nothing
-/// is half done. `late` is what they are told then.
-async fn patiently<T: Send + 'static>(
-    what: &'static str,
-    late: ChangeError,
-    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, ChangeError> {
-    let work = tokio::spawn(work);
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(Ok(Ok(done))) => Ok(done),
-        Ok(Ok(Err(failure))) => {
-            let told = failure.told();
-            match &failure {
-                Failure::Told(_) => tracing::info!(what, told = told.slug(), "a change is refused"),
-                other => {
-                    tracing::warn!(what, told = told.slug(), error = %other, "a change failed");
-                }
-            }
-            Err(told)
-        }
-        Ok(Err(stopped)) => {
-            tracing::error!(what, error = %stopped, "a change stopped");
-            Err(ChangeError::Unavailable)
-        }
-        Err(_) => {
-            tracing::warn!(what, told = late.slug(), "a change takes long");
-            Err(late)
+            Self::Stripe(trouble) => Some(trouble),
+            _ => None,
         }
     }
 }
@@ -162,8 +71,7 @@ async fn patiently<T: Send + 'static>(
 impl ChangesPort for Changes {
     async fn choices(&self, user_id: &str) -> Result<Choices, ChangeError> {
         let (state, user_id) = (self.0.clone(), user_id.to_owned());
-        let late = ChangeError::StripeUnreachable;
-        patiently("choices", late, async move {
+        patiently("choices", LATE, async move {
             offers::choices(&state, &user_id).await
         })
         .await
@@ -171,8 +79,7 @@ impl ChangesPort for Changes {
 
     async fn preview(&self, user_id: &str, price_id: &str) -> Result<Preview, ChangeError> {
         let (state, user_id, price_id) = (self.0.clone(), user_id.to_owned(), price_id.to_owned());
-        let late = ChangeError::StripeUnreachable;
-        patiently("preview", late, async move {
+        patiently("preview", LATE, async move {
             preview::preview(&state, &user_id, &price_id).await
         })
         .await
@@ -220,8 +127,7 @@ impl ChangesPort for Changes {
 
     async fn leaving(&self, user_id: &str) -> Result<Leaving, ChangeError> {
         let (state, user_id) = (self.0.clone(), user_id.to_owned());
-        let late = ChangeError::StripeUnreachable;
-        patiently("leaving", late, async move {
+        patiently("leaving", LATE, async move {
             leave::leaving(&state, &user_id).await
         })
         .await
@@ -248,8 +154,7 @@ impl ChangesPort for Changes {
     ) -> Result<String, ChangeError> {
         let (state, user_id) = (self.0.clone(), user_id.to_owned());
         let subscription_id = subscription_id.to_owned();
-        let late = ChangeError::StripeUnreachable;
-        patiently("cancel", late, async move {
+        patiently("cancel", LATE, async move {
             leave::cancel_at_stripe(&state, &user_id, &subscription_id).await
         })
         .await
@@ -258,43 +163,27 @@ impl ChangesPort for Changes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, told};
+    use super::Failure;
     use crate::stripe::StripeError;
     use app::changes::ChangeError;
+    use app::stripe::StripeTrouble;
 
     #[test]
-    fn each_of_stripes_answers_has_its_own_words() {
+    fn what_is_the_persons_is_not_told_as_trouble_with_stripe() {
         let refused = |param: &str| StripeError::Refused {
             code: String::new(),
             param: param.to_owned(),
         };
+        let declined = StripeError::Card {
+            code: "card_declined".to_owned(),
+        };
+        let trouble = ChangeError::Stripe(StripeTrouble::Refused);
         for (error, expected) in [
-            (StripeError::Unreachable, ChangeError::StripeUnreachable),
-            (StripeError::TimedOut, ChangeError::StripeUnreachable),
-            (
-                StripeError::Failing { status: 503 },
-                ChangeError::StripeFailing,
-            ),
-            (StripeError::RateLimited, ChangeError::StripeBusy),
-            (StripeError::Locked, ChangeError::StripeBusy),
-            (StripeError::KeyRefused, ChangeError::KeyRefused),
-            (
-                StripeError::KeyLacksRight {
-                    path: "/x".to_owned(),
-                },
-                ChangeError::KeyLacksRight,
-            ),
-            (StripeError::KeyReused, ChangeError::KeyReused),
-            (
-                StripeError::Card {
-                    code: "card_declined".to_owned(),
-                },
-                ChangeError::Declined,
-            ),
+            (declined, ChangeError::Declined),
             (refused("items[0][price]"), ChangeError::PriceGone),
-            (refused("customer"), ChangeError::StripeRefused),
+            (refused("customer"), trouble),
         ] {
-            assert_eq!(told(&error), expected, "{error:?}");
+            assert_eq!(Failure::Stripe(error).told(), expected);
         }
     }
 
@@ -305,10 +194,15 @@ mod tests {
             StripeError::Failing { status: 500 },
             StripeError::RateLimited,
             StripeError::Unreachable,
+            // Stripe said yes, in words we cannot read.
+            StripeError::Unreadable {
+                what: "/subscriptions at line 1 column 1".to_owned(),
+            },
         ] {
             assert_eq!(Failure::asked(error).told(), ChangeError::Unknown);
         }
         let key = Failure::asked(StripeError::KeyRefused);
-        assert_eq!(key.told(), ChangeError::KeyRefused);
+        let refused = ChangeError::Stripe(StripeTrouble::KeyRefused);
+        assert_eq!(key.told(), refused);
     }
 }

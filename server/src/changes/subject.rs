@@ -210,11 +210,11 @@ pub async fn payer_of(state: &AppState, user_id: &str) -> Result<String, Failure
 }
 
 pub async fn lease(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
-    Ok(crate::checkout::lease::take(state, payer_id).await?)
+    Ok(crate::patience::lease::take(state, payer_id).await?)
 }
 
 pub async fn give_back(state: &AppState, lease: &Lease) {
-    crate::checkout::lease::give_back(state, lease).await;
+    crate::patience::lease::give_back(state, lease).await;
 }
 
 /// Stripe's truth of the payer, read under the lease and not written yet.

@@ -1,9 +1,10 @@
 //! The return from Stripe: whose session it is, and the truth read then and there.
 
+use super::Failure;
 use super::progress::progress;
-use super::{Failure, lease};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
+use crate::patience::lease;
 use crate::state::AppState;
 use crate::sync::sync_payer;
 use app::checkout::{CheckoutError, Progress};

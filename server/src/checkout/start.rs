@@ -1,9 +1,10 @@
 //! Starting a checkout.
 
 use super::intents::{self, Choice, Settled};
-use super::{Failure, customer, lease};
+use super::{Failure, customer};
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::guards::LimitKind;
+use crate::patience::lease;
 use crate::plans::{self, promotion};
 use crate::state::AppState;
 use crate::stripe::StripeError;

@@ -1,5 +1,7 @@
 //! What can go wrong at Stripe, in classes that decide what happens next.
 
+use app::stripe::StripeTrouble;
+
 /// What to do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureClass {
@@ -80,6 +82,29 @@ impl StripeError {
             | Self::Card { .. }
             | Self::Refused { .. }
             | Self::Unreadable { .. } => FailureClass::NeedsPerson,
+        }
+    }
+
+    /// Whether the request may have been carried out all the same.
+    #[must_use]
+    pub fn may_have_landed(&self) -> bool {
+        self.class() == FailureClass::Retry || matches!(self, Self::Unreadable { .. })
+    }
+
+    /// What it is to whoever waits for the answer.
+    #[must_use]
+    pub fn trouble(&self) -> StripeTrouble {
+        match self {
+            Self::Unreachable | Self::NotAsked => StripeTrouble::Unreachable,
+            Self::TimedOut => StripeTrouble::TimedOut,
+            Self::Failing { .. } => StripeTrouble::Failing,
+            Self::RateLimited | Self::Locked => StripeTrouble::Busy,
+            Self::KeyRefused => StripeTrouble::KeyRefused,
+            Self::KeyLacksRight { .. } => StripeTrouble::KeyLacksRight,
+            Self::KeyReused => StripeTrouble::KeyReused,
+            Self::Missing | Self::Card { .. } | Self::Refused { .. } | Self::Unreadable { .. } => {
+                StripeTrouble::Refused
+            }
         }
     }
 
@@ -173,6 +198,29 @@ mod tests {
         ] {
             let error = StripeError::from_answer(status, "/customers", body.as_bytes());
             assert_eq!(error.class(), class, "{status} {body} {error:?}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_told_as_that() {
+        let lacks = StripeError::KeyLacksRight {
+            path: "/x".to_owned(),
+        };
+        for (error, trouble) in [
+            (StripeError::Unreachable, StripeTrouble::Unreachable),
+            (StripeError::NotAsked, StripeTrouble::Unreachable),
+            (StripeError::TimedOut, StripeTrouble::TimedOut),
+            (StripeError::Failing { status: 503 }, StripeTrouble::Failing),
+            (StripeError::RateLimited, StripeTrouble::Busy),
+            (StripeError::Locked, StripeTrouble::Busy),
+            (StripeError::KeyRefused, StripeTrouble::KeyRefused),
+            (lacks, StripeTrouble::KeyLacksRight),
+            (StripeError::KeyReused, StripeTrouble::KeyReused),
+            (StripeError::Missing, StripeTrouble::Refused),
+        ] {
+            assert_eq!(error.trouble(), trouble, "{error:?}");
+            let retry = error.class() == FailureClass::Retry;
+            assert_eq!(trouble.passes(), retry, "{error:?}");
         }
     }
 

@@ -59,7 +59,7 @@ async fn the_page_stands_when_stripe_does_not_answer(world: &World) {
     assert!(page.contains("Member"));
     let portal = ada.browser.post_form("/api/open_portal", &[]).await;
     let to = portal.headers()["location"].to_str().unwrap();
-    assert!(to.contains("problem=portal-failing"), "{to}");
+    assert!(to.contains("problem=stripe-failing"), "{to}");
     world.sandbox.with(|w| w.faults.clear());
     let portal = ada.browser.post_form("/api/open_portal", &[]).await;
     assert!(

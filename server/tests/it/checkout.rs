@@ -213,7 +213,7 @@ async fn foreign_and_made_up_sessions_are_told_alike(world: &World) {
             .all(|status| *status == StatusCode::NOT_FOUND),
         "{answers:?}"
     );
-    logs.has(&["a checkout step was refused", "not-yours"]);
+    logs.has(&["a person's request was refused", "not-yours"]);
     assert_eq!(grace.membership().await, None);
     world.settle().await;
     assert_eq!(

@@ -148,7 +148,7 @@ async fn a_code_that_is_not_taken_says_why(world: &World) {
         // The code may end between the page and the click.
         let to = choose(&mut ada, &price, name).await;
         assert!(to.ends_with(&format!("/?problem={slug}")), "{to}");
-        logs.has(&["a checkout step was refused", slug]);
+        logs.has(&["a person's request was refused", slug]);
         let told = ada.page(&format!("/?problem={slug}")).await;
         assert!(told.contains(title) && told.contains("You were not charged."));
     }

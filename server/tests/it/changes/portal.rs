@@ -140,20 +140,16 @@ async fn each_failure_of_stripe_has_its_own_words(world: &World) {
     for (status, slug, words) in [
         (
             401,
-            "portal-key-refused",
+            "key-refused",
             "Stripe does not let us in at the moment.",
         ),
         (
             403,
-            "portal-key-lacks-right",
-            "We are not allowed to open Stripe’s pages for you.",
+            "key-lacks-right",
+            "We are not allowed to do this at Stripe.",
         ),
-        (429, "portal-busy", "Stripe is busy and asks us to wait."),
-        (
-            500,
-            "portal-failing",
-            "Stripe has trouble of its own right now.",
-        ),
+        (429, "stripe-busy", "Stripe is busy and asks us to wait."),
+        (500, "stripe-failing", "Stripe has trouble of its own."),
     ] {
         let fault = Fault::Answer {
             status,
@@ -164,7 +160,7 @@ async fn each_failure_of_stripe_has_its_own_words(world: &World) {
         let logs = Logs::capture();
         let to = post(&mut ada, "/api/open_portal", &[("page", "home")]).await;
         assert_eq!(to, format!("/billing?problem={slug}"));
-        logs.has(&["Stripe did not open the portal", "error="]);
+        logs.has(&["a person's request failed", "what=\"portal\"", slug]);
         assert!(ada.page(&to).await.contains(words), "{status}");
         world.sandbox.with(|w| w.faults.clear());
     }
@@ -190,8 +186,12 @@ async fn a_customer_deleted_at_stripe_is_told_and_the_page_follows(world: &World
     let to = post(&mut ada, "/api/open_portal", &[("page", "card")]).await;
     assert_eq!(to, "/billing?problem=customer-gone");
     logs.has(&[
-        "Stripe did not open the portal",
-        "error=Stripe does not know the object",
+        "a customer is gone at Stripe; the payer is read again",
+        &customer,
+    ]);
+    logs.has(&[
+        "a person's request was refused",
+        "problem=\"customer-gone\"",
     ]);
     let page = ada.page(&to).await;
     assert!(page.contains("Stripe does not know you as a customer any more."));

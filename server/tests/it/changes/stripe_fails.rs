@@ -8,6 +8,7 @@ use crate::on_both;
 use crate::support::{Struck, World, logs::Logs};
 use app::billing::{BillingError, BillingPort, PortalPage, WaitsFor};
 use app::changes::{ChangeError, ChangesPort};
+use app::stripe::StripeTrouble;
 use reqwest::StatusCode;
 use sandbox::faults::{Fault, FaultRule, Target};
 use server::billing::Billing;
@@ -74,9 +75,9 @@ async fn an_answer_that_never_comes_is_told_as_unknown_and_settled_by_itself(wor
     let led = confirm(&mut ada, &seen.seen).await;
     assert_eq!(led, "/billing?change=unknown");
     logs.has(&[
-        "a change failed",
+        "a person's request failed",
         "what=\"confirm\"",
-        "told=\"unknown\"",
+        "problem=\"unknown\"",
         "error=the outcome is not known: Stripe is failing (status 500)",
     ]);
     let page = ada.page(&led).await;
@@ -148,11 +149,14 @@ async fn a_stripe_nobody_reaches_is_told_and_nothing_was_changed(world: &World) 
     let beside = world.beside(Struck::Unreachable);
     let logs = Logs::capture();
     let refused = Changes(beside.clone()).preview(&ada.user_id, &to).await;
-    assert_eq!(refused.unwrap_err(), ChangeError::StripeUnreachable);
+    assert_eq!(
+        refused.unwrap_err(),
+        ChangeError::Stripe(StripeTrouble::Unreachable)
+    );
     logs.has(&[
-        "a change failed",
+        "a person's request failed",
         "what=\"preview\"",
-        "told=\"stripe-unreachable\"",
+        "problem=\"stripe-unreachable\"",
         "error=Stripe is unreachable",
     ]);
     let page = ada.page("/billing?change=stripe-unreachable").await;
@@ -160,13 +164,17 @@ async fn a_stripe_nobody_reaches_is_told_and_nothing_was_changed(world: &World) 
     assert!(page.contains("Nothing was changed and you were not charged."));
     let billing = Billing(beside);
     let refused = billing.portal(&ada.user_id, PortalPage::Card).await;
-    assert_eq!(refused.unwrap_err(), BillingError::StripeUnreachable);
+    assert_eq!(
+        refused.unwrap_err(),
+        BillingError::Stripe(StripeTrouble::Unreachable)
+    );
     logs.has(&[
-        "Stripe did not open the portal",
+        "a person's request failed",
+        "what=\"portal\"",
         "error=Stripe is unreachable",
     ]);
-    let page = ada.page("/billing?problem=portal-unreachable").await;
-    assert!(page.contains("Stripe did not answer.") && page.contains("Nothing was changed."));
+    let page = ada.page("/billing?problem=stripe-unreachable").await;
+    assert!(page.contains("Stripe cannot be reached.") && page.contains("Nothing was changed."));
     assert_eq!(changes(world).await, []);
 }
 on_both!(a_stripe_nobody_reaches_is_told_and_nothing_was_changed);
@@ -178,23 +186,23 @@ async fn each_failure_of_stripe_has_its_own_words_before_anything_is_asked(world
     for (code, error, words) in [
         (
             401,
-            ChangeError::KeyRefused,
+            ChangeError::Stripe(StripeTrouble::KeyRefused),
             "Stripe does not let us in at the moment.",
         ),
         (
             403,
-            ChangeError::KeyLacksRight,
+            ChangeError::Stripe(StripeTrouble::KeyLacksRight),
             "We are not allowed to do this at Stripe.",
         ),
         (
             429,
-            ChangeError::StripeBusy,
+            ChangeError::Stripe(StripeTrouble::Busy),
             "Stripe is busy and asks us to wait.",
         ),
         (
             500,
-            ChangeError::StripeFailing,
-            "Stripe has trouble of its own right now.",
+            ChangeError::Stripe(StripeTrouble::Failing),
+            "Stripe has trouble of its own.",
         ),
     ] {
         strike(world, "POST", "/create_preview", status(code));
@@ -204,7 +212,11 @@ async fn each_failure_of_stripe_has_its_own_words_before_anything_is_asked(world
         let page = answer.text().await.unwrap();
         assert!(page.contains(words), "{code}");
         assert!(page.contains("not charged"), "{code}");
-        logs.has(&["a change failed", "what=\"preview\"", error.slug()]);
+        logs.has(&[
+            "a person's request failed",
+            "what=\"preview\"",
+            error.slug(),
+        ]);
         mend(world);
     }
     strike(
@@ -214,7 +226,10 @@ async fn each_failure_of_stripe_has_its_own_words_before_anything_is_asked(world
         Fault::Hang { effect: false },
     );
     let refused = port(world).preview(&ada.user_id, &to).await;
-    assert_eq!(refused.unwrap_err(), ChangeError::StripeUnreachable);
+    assert_eq!(
+        refused.unwrap_err(),
+        ChangeError::Stripe(StripeTrouble::TimedOut)
+    );
     mend(world);
     // Asked, and refused for certain: nothing stays open.
     let id = subscription_id(world).await;

@@ -29,7 +29,11 @@ async fn what_moved_meanwhile_is_shown_anew_and_nothing_is_charged(world: &World
     world.advance(Duration::from_mins(11));
     let logs = Logs::capture();
     assert_eq!(confirm(&mut ada, &seen.seen).await, back);
-    logs.has(&["a change is refused", "what=\"confirm\"", "outdated"]);
+    logs.has(&[
+        "a person's request was refused",
+        "what=\"confirm\"",
+        "outdated",
+    ]);
     let page = ada.page(&back).await;
     assert!(page.contains("What you were shown is not true any more."));
     assert!(page.contains("Nothing was changed and you were not charged."));
@@ -101,7 +105,7 @@ async fn an_archived_price_is_told_and_changes_nothing(world: &World) {
     let logs = Logs::capture();
     let led = confirm(&mut ada, &seen.seen).await;
     assert_eq!(led, "/billing/change?change=price-gone");
-    logs.has(&["a change failed", "told=\"price-gone\""]);
+    logs.has(&["a person's request failed", "problem=\"price-gone\""]);
     assert!(
         ada.page(&led)
             .await
@@ -132,7 +136,11 @@ async fn more_than_a_few_changes_a_minute_are_told(world: &World) {
     let logs = Logs::capture();
     let to = post(&mut ada, "/api/keep_membership", &form).await;
     assert_eq!(to, "/billing?change=too-many");
-    logs.has(&["a change is refused", "what=\"undo\"", "too-many"]);
+    logs.has(&[
+        "a person's request was refused",
+        "what=\"undo\"",
+        "too-many",
+    ]);
     let page = ada.page(&to).await;
     assert!(page.contains("That was a lot of changes in a short time."));
     assert!(page.contains("you were not charged for it"));

@@ -81,7 +81,11 @@ async fn a_refused_card_changes_nothing_and_says_why(world: &World) {
         let refused = refused.text().await.unwrap();
         assert!(refused.contains("Another change is still under way."));
         assert!(refused.contains("you were not charged by this"));
-        logs.has(&["a change is refused", "what=\"preview\"", "pending"]);
+        logs.has(&[
+            "a person's request was refused",
+            "what=\"preview\"",
+            "pending",
+        ]);
         assert!(!board.membership.unwrap().may.change);
 
         // It expires, and that is told too.
@@ -179,7 +183,11 @@ async fn past_due_refuses_every_change(world: &World) {
     let logs = Logs::capture();
     let to = confirm(&mut ada, &seen.seen).await;
     assert_eq!(to, "/billing?change=past-due");
-    logs.has(&["a change is refused", "what=\"confirm\"", "past-due"]);
+    logs.has(&[
+        "a person's request was refused",
+        "what=\"confirm\"",
+        "past-due",
+    ]);
     let page = ada.page(&to).await;
     assert!(page.contains("A payment is missing, so the plan cannot be changed."));
     // The banner has the one button, and the invoice.

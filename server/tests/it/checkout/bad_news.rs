@@ -5,6 +5,7 @@ use crate::login::site::ADA;
 use crate::on_both;
 use crate::support::{Person, Struck, World, logs::Logs};
 use app::checkout::{CheckoutError, CheckoutPort};
+use app::stripe::StripeTrouble;
 use sandbox::faults::{Fault, FaultRule, Target};
 use server::checkout::Checkout;
 
@@ -25,7 +26,7 @@ async fn told(world: &World, person: &mut Person<'_>, fault: Fault, slug: &str, 
         to.ends_with(&format!("/?problem={slug}")),
         "{fault:?}: {to}"
     );
-    logs.has(&["a checkout step", slug]);
+    logs.has(&["a person's request", "what=\"checkout\"", slug]);
     world.sandbox.with(|w| w.faults.clear());
     let page = person.page(&format!("/?problem={slug}")).await;
     assert!(page.contains(words), "{slug}: {words}");
@@ -43,13 +44,17 @@ async fn each_failure_of_stripe_has_its_own_words_and_log_line(world: &World) {
     let mut ada = world.sign_in(ADA).await;
     for (status, slug, words) in [
         (500, "stripe-failing", "Stripe has trouble of its own."),
-        (429, "stripe-busy", "Many people are paying at this moment."),
+        (429, "stripe-busy", "Stripe is busy and asks us to wait."),
         (409, "under-way", "Another try of yours is still under way."),
-        (401, "key-refused", "Payments are closed for the moment."),
+        (
+            401,
+            "key-refused",
+            "Stripe does not let us in at the moment.",
+        ),
         (
             403,
             "key-lacks-right",
-            "Payments are not fully set up here.",
+            "We are not allowed to do this at Stripe.",
         ),
     ] {
         told(world, &mut ada, answer(status), slug, words).await;
@@ -70,9 +75,12 @@ async fn a_stripe_nobody_reaches_is_told_and_nothing_has_started(world: &World) 
     let logs = Logs::capture();
     let beside = Checkout(world.beside(Struck::Unreachable));
     let refused = beside.start(&ada.user_id, &price, None).await;
-    assert_eq!(refused.unwrap_err(), CheckoutError::StripeUnreachable);
+    assert_eq!(
+        refused.unwrap_err(),
+        CheckoutError::Stripe(StripeTrouble::Unreachable)
+    );
     logs.has(&[
-        "a checkout step failed",
+        "a person's request failed",
         "error=Stripe is unreachable",
         "problem=\"stripe-unreachable\"",
     ]);
@@ -163,15 +171,18 @@ async fn a_key_that_clashes_for_a_new_session_is_told_and_the_next_try_works(wor
     let logs = Logs::capture();
     let beside = Checkout(world.beside(Struck::KeyReused("/checkout/sessions")));
     let refused = beside.start(&ada.user_id, &price, None).await;
-    assert_eq!(refused.unwrap_err(), CheckoutError::KeyReused);
+    assert_eq!(
+        refused.unwrap_err(),
+        CheckoutError::Stripe(StripeTrouble::KeyReused)
+    );
     logs.has(&[
-        "a checkout step failed; somebody has to look",
+        "a person's request failed; somebody has to look",
         "error=an idempotency key was used for something else",
         "problem=\"key-reused\"",
     ]);
     let page = ada.page("/?problem=key-reused").await;
-    assert!(page.contains("This checkout got mixed up with an older one."));
-    assert!(page.contains("You were not charged."));
+    assert!(page.contains("Stripe took this for another request."));
+    assert!(page.contains("You were not charged, and nothing has started."));
     let checkout = ada.start_checkout(&price).await;
     ada.pay(&checkout, "4242424242424242").await;
     world.settle().await;
@@ -223,7 +234,7 @@ async fn a_price_archived_before_the_click_is_told(world: &World) {
     let logs = Logs::capture();
     let to = ada.start_checkout(&price).await;
     assert!(to.ends_with("/?problem=price-gone"), "{to}");
-    logs.has(&["a checkout step was refused", "price-gone"]);
+    logs.has(&["a person's request was refused", "price-gone"]);
     let page = ada.page("/?problem=price-gone").await;
     assert!(page.contains("This price is no longer on offer.") && page.contains("not charged"));
     assert_eq!(world.asked("POST", SESSIONS), 0);

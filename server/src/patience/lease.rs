@@ -1,6 +1,6 @@
 //! Taking a payer's lease for a person who waits.
 
-use super::Failure;
+use crate::db::DbError;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::state::AppState;
 use std::time::Duration;
@@ -9,8 +9,17 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(6);
 
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Another worker kept the lease all the while.
+    #[error("the payer is busy")]
+    Busy,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
 /// Waits until the payer's lease is ours.
-pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
+pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, LeaseError> {
     let until = state.clock.instant() + LONGEST;
     loop {
         let freed = state.released.notified();
@@ -22,7 +31,7 @@ pub async fn take(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
             return Ok(Lease { class, ..lease });
         }
         if state.clock.instant() >= until {
-            return Err(Failure::Busy);
+            return Err(LeaseError::Busy);
         }
         tokio::select! {
             biased;
