@@ -1,6 +1,7 @@
 //! A button of the desk: a form with some hidden fields, sent once.
 
-use leptos::{ev, prelude::*};
+use crate::page::sent_once;
+use leptos::prelude::*;
 
 /// A plain form with one button. With wasm the button says what is going on and a second press
 /// sends nothing; without, the form posts all the same and the server answers a second post as
@@ -19,19 +20,7 @@ pub fn ActForm(
     /// Classes of the button beside `button small`.
     class: String,
 ) -> impl IntoView {
-    let pending = RwSignal::new(false);
-    Effect::new(move |_| {
-        // A page that comes back from the browser's page cache is not sending any more.
-        let shown = window_event_listener_untyped("pageshow", move |_| pending.set(false));
-        on_cleanup(move || shown.remove());
-    });
-    let on_submit = move |event: ev::SubmitEvent| {
-        if pending.get_untracked() {
-            event.prevent_default();
-        } else {
-            pending.set(true);
-        }
-    };
+    let (pending, on_submit) = sent_once();
     let fields = fields
         .into_iter()
         .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })

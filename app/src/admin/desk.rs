@@ -1,9 +1,9 @@
 //! What every page of the desk stands in: who may see it, the tabs with what waits, and what
 //! the last button did.
 
-use super::{AdminError, AdminPort, Counts, Done, actions};
+use super::{AdminError, AdminPort, Counts, DESK, Done, actions};
 use crate::login::Viewer;
-use crate::page::{NotFound, Notice, Tone, answer, community, dates};
+use crate::page::{Lone, NotFound, Notice, Told, Tone, answer, community, dates};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -155,20 +155,11 @@ fn Frame(
 
 #[component]
 fn Refused(error: AdminError) -> impl IntoView {
-    let told = error.told();
-    answer::status(told.status);
-    view! {
-        <Title text=format!("{} – {}", told.title.trim_end_matches('.'), community().name) />
-        <section class="entry lone">
-            <p class="margin">"Desk"</p>
-            <div class="matter">
-                <h1>{told.title}</h1>
-                <p class="lede">{told.meaning}</p>
-                <p>{told.next}</p>
-                <p class="actions"><a class="button" href="/admin">"To the desk"</a></p>
-            </div>
-        </section>
-    }
+    let told = Told {
+        action: Some(("To the desk", DESK)),
+        ..error.told()
+    };
+    view! { <Lone told margin="Desk" /> }
 }
 
 /// A moment in a table: exact, and sorting as it reads.
@@ -186,6 +177,47 @@ pub(super) fn Who(person: Option<(String, String)>) -> impl IntoView {
         let href = format!("/admin/people?q={}", answer::query_value(&user_id));
         view! { <a href=href>{name}</a> }
     })
+}
+
+/// A part of a page, with its heading.
+#[component]
+pub(super) fn Part(id: &'static str, title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <section aria-labelledby=id>
+            <h2 id=id>{title}</h2>
+            {children()}
+        </section>
+    }
+}
+
+/// The head of a column.
+#[derive(Clone, Copy)]
+pub(super) enum Head {
+    Text(&'static str),
+    Number(&'static str),
+    /// For those who do not see that buttons stand below it.
+    Unseen(&'static str),
+}
+
+/// A table; on a phone its rows are a list, each cell with its `data-label`.
+#[component]
+pub(super) fn Ledger(heads: &'static [Head], children: Children) -> impl IntoView {
+    let heads = heads
+        .iter()
+        .map(|head| match *head {
+            Head::Text(name) => view! { <th scope="col">{name}</th> }.into_any(),
+            Head::Number(name) => view! { <th scope="col" class="number">{name}</th> }.into_any(),
+            Head::Unseen(name) => {
+                view! { <th scope="col"><span class="unseen">{name}</span></th> }.into_any()
+            }
+        })
+        .collect_view();
+    view! {
+        <table class="ledger">
+            <thead><tr>{heads}</tr></thead>
+            <tbody>{children()}</tbody>
+        </table>
+    }
 }
 
 /// What a list says when there is nothing in it.

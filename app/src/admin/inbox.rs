@@ -1,12 +1,21 @@
 //! `/admin/inbox`: the stored events, newest first.
 
-use super::desk::{Empty, Stamp, Tab, Who, fields, shown};
+use super::desk::{Empty, Head, Ledger, Stamp, Tab, Who, fields, shown};
 use super::{ActForm, InboxAsked, InboxLine, InboxPage, actions::DeskReplay};
 use crate::page::answer::query_value;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::hooks::use_query_map;
 use std::fmt::Write as _;
+
+const HEADS: &[Head] = &[
+    Head::Text("Received"),
+    Head::Text("Type and event"),
+    Head::Text("Object"),
+    Head::Text("Customer"),
+    Head::Text("Outcome"),
+    Head::Unseen("Action"),
+];
 
 /// Types an operator looks for; any other can be typed.
 const TYPES: [&str; 14] = [
@@ -145,19 +154,7 @@ fn Table(lines: Vec<InboxLine>, here: String) -> impl IntoView {
         .map(|line| view! { <Line line here=here.clone() /> })
         .collect_view();
     view! {
-        <table class="ledger">
-            <thead>
-                <tr>
-                    <th scope="col">"Received"</th>
-                    <th scope="col">"Type and event"</th>
-                    <th scope="col">"Object"</th>
-                    <th scope="col">"Customer"</th>
-                    <th scope="col">"Outcome"</th>
-                    <th scope="col"><span class="unseen">"Action"</span></th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <Ledger heads=HEADS>{rows}</Ledger>
     }
 }
 

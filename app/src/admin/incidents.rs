@@ -1,10 +1,18 @@
 //! `/admin/incidents`: what somebody has to look at, with what it means and what to do.
 
 use super::advice::advice;
-use super::desk::{Empty, Stamp, Tab, Who, fields, shown};
+use super::desk::{Empty, Head, Ledger, Part, Stamp, Tab, Who, fields, shown};
 use super::{ActForm, IncidentLine, Incidents, actions::DeskDismiss};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+
+const HEADS: &[Head] = &[
+    Head::Text("Closed"),
+    Head::Text("Opened"),
+    Head::Text("Kind"),
+    Head::Text("Of"),
+    Head::Text("Detail"),
+];
 
 #[component]
 pub fn DeskIncidents() -> impl IntoView {
@@ -32,14 +40,12 @@ fn Lists(incidents: Incidents) -> impl IntoView {
         view! { <Closed lines=incidents.closed /> }.into_any()
     };
     view! {
-        <section aria-labelledby="open">
-            <h2 id="open">"Open"</h2>
+        <Part id="open" title="Open">
             {open}
-        </section>
-        <section aria-labelledby="closed">
-            <h2 id="closed">"Closed"</h2>
+        </Part>
+        <Part id="closed" title="Closed">
             {closed}
-        </section>
+        </Part>
     }
 }
 
@@ -98,17 +104,6 @@ fn Closed(lines: Vec<IncidentLine>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <table class="ledger">
-            <thead>
-                <tr>
-                    <th scope="col">"Closed"</th>
-                    <th scope="col">"Opened"</th>
-                    <th scope="col">"Kind"</th>
-                    <th scope="col">"Of"</th>
-                    <th scope="col">"Detail"</th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <Ledger heads=HEADS>{rows}</Ledger>
     }
 }

@@ -1,8 +1,17 @@
 //! `/admin`: the figures, and what was done at the desk.
 
-use super::desk::{Empty, Stamp, Tab, shown};
+use super::desk::{Empty, Head, Ledger, Part, Stamp, Tab, shown};
 use super::{AuditLine, Overview};
 use leptos::prelude::*;
+
+const HEADS: &[Head] = &[
+    Head::Text("When"),
+    Head::Text("Who"),
+    Head::Text("What"),
+    Head::Text("Of"),
+    Head::Text("Detail"),
+    Head::Text("Cause"),
+];
 
 #[component]
 pub fn DeskOverview() -> impl IntoView {
@@ -37,27 +46,23 @@ fn Figures(overview: Overview) -> impl IntoView {
         .filter(|wait| *wait > 0)
         .map(|wait| format!("oldest {}", lasting(wait)));
     view! {
-        <section aria-labelledby="asks">
-            <h2 id="asks">"Waits for you"</h2>
+        <Part id="asks" title="Waits for you">
             <dl class="figures">
                 <Figure value=counts.parked label="parked" href="/admin/work" alarm=true />
                 <Figure value=counts.incidents label=plural(counts.incidents, "open incident", "open incidents") href="/admin/incidents" alarm=true />
                 <Figure value=counts.waiting label=plural(counts.waiting, "role to answer", "roles to answer") href="/admin/roles" alarm=true />
             </dl>
-        </section>
-        <section aria-labelledby="work">
-            <h2 id="work">"Work"</h2>
+        </Part>
+        <Part id="work" title="Work">
             <dl class="figures">
                 <Figure value=counts.due label="due now" note=waited />
                 <Figure value=counts.failing label="backing off" href="/admin/work" />
             </dl>
-        </section>
-        <section aria-labelledby="people">
-            <h2 id="people">"People with a plan"</h2>
+        </Part>
+        <Part id="people" title="People with a plan">
             <dl class="figures">{people}</dl>
-        </section>
-        <section aria-labelledby="webhooks">
-            <h2 id="webhooks">"Webhooks, the last 24 hours"</h2>
+        </Part>
+        <Part id="webhooks" title="Webhooks, the last 24 hours">
             <dl class="figures">
                 <Figure value=all label="stored" href="/admin/inbox" />
                 {outcomes}
@@ -69,11 +74,10 @@ fn Figures(overview: Overview) -> impl IntoView {
                 />
             </dl>
             <Hours by_hour />
-        </section>
-        <section aria-labelledby="lately">
-            <h2 id="lately">"Done at the desk"</h2>
+        </Part>
+        <Part id="lately" title="Done at the desk">
             <Acts lines=lately />
-        </section>
+        </Part>
     }
 }
 
@@ -161,19 +165,7 @@ pub(super) fn AuditTable(lines: Vec<AuditLine>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <table class="ledger">
-            <thead>
-                <tr>
-                    <th scope="col">"When"</th>
-                    <th scope="col">"Who"</th>
-                    <th scope="col">"What"</th>
-                    <th scope="col">"Of"</th>
-                    <th scope="col">"Detail"</th>
-                    <th scope="col">"Cause"</th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <Ledger heads=HEADS>{rows}</Ledger>
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/admin/roles`: what needs the operator's yes.
 
-use super::desk::{Empty, Stamp, Tab, fields, shown};
+use super::desk::{Empty, Part, Stamp, Tab, fields, shown};
 use super::{
     ActForm, DangerousRole, RoleChange, Roles, WaitingRole,
     actions::{DeskAllowRole, DeskAnswerRole},
@@ -44,14 +44,12 @@ fn Lists(roles: Roles) -> impl IntoView {
         view! { <ul class="incidents">{lines}</ul> }.into_any()
     };
     view! {
-        <section aria-labelledby="waiting">
-            <h2 id="waiting">"Joining and leaving plans"</h2>
+        <Part id="waiting" title="Joining and leaving plans">
             {waiting}
-        </section>
-        <section aria-labelledby="dangerous">
-            <h2 id="dangerous">"Roles with dangerous rights"</h2>
+        </Part>
+        <Part id="dangerous" title="Roles with dangerous rights">
             {dangerous}
-        </section>
+        </Part>
     }
 }
 

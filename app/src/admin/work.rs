@@ -1,12 +1,22 @@
 //! `/admin/work`: what stands still, and what comes again by itself.
 
-use super::desk::{Empty, Stamp, Tab, Who, fields, shown};
+use super::desk::{Empty, Head, Ledger, Part, Stamp, Tab, Who, fields, shown};
 use super::{
     ActForm, SHOWN, Work, WorkLine,
     actions::{DeskRetry, DeskRetryAll},
 };
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+
+const HEADS: &[Head] = &[
+    Head::Text("Subject"),
+    Head::Text("Person"),
+    Head::Text("Error"),
+    Head::Number("Tries"),
+    Head::Text("Again"),
+    Head::Text("Cause"),
+    Head::Unseen("Action"),
+];
 
 #[component]
 pub fn DeskWork() -> impl IntoView {
@@ -61,14 +71,12 @@ fn Lists(work: Work) -> impl IntoView {
         .into_any()
     };
     view! {
-        <section aria-labelledby="parked">
-            <h2 id="parked">"Parked: needs a person"</h2>
+        <Part id="parked" title="Parked: needs a person">
             {parked}
-        </section>
-        <section aria-labelledby="failing">
-            <h2 id="failing">"Backing off: comes again by itself"</h2>
+        </Part>
+        <Part id="failing" title="Backing off: comes again by itself">
             {failing}
-        </section>
+        </Part>
     }
 }
 
@@ -117,19 +125,6 @@ fn Table(lines: Vec<WorkLine>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <table class="ledger">
-            <thead>
-                <tr>
-                    <th scope="col">"Subject"</th>
-                    <th scope="col">"Person"</th>
-                    <th scope="col">"Error"</th>
-                    <th scope="col" class="number">"Tries"</th>
-                    <th scope="col">"Again"</th>
-                    <th scope="col">"Cause"</th>
-                    <th scope="col"><span class="unseen">"Action"</span></th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </table>
+        <Ledger heads=HEADS>{rows}</Ledger>
     }
 }

@@ -4,7 +4,7 @@ use super::{BillingError, BillingPort, dashboard::DashboardView, notices::Change
 use crate::changes::{ChangeError, page::Trouble};
 use crate::login::{self, Viewer};
 use crate::mail;
-use crate::page::{Notice, Told, Tone, answer, community};
+use crate::page::{Lone, Notice, Told, Tone, answer, community};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
@@ -133,23 +133,5 @@ pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyV
 /// A page that says only why there is nothing else on it.
 #[component]
 pub(super) fn Refused(told: Told) -> impl IntoView {
-    // A redirect that is under way keeps its own status.
-    if told.status != 401 {
-        answer::status(told.status);
-    }
-    view! {
-        <Title text=format!("{} – {}", told.title.trim_end_matches('.'), community().name) />
-        <section class="entry lone">
-            <p class="margin">"Billing"</p>
-            <div class="matter">
-                <h1>{told.title}</h1>
-                <p class="lede">{told.meaning}</p>
-                <p>{told.next}</p>
-                <p class="actions">
-                    {told.action.map(|(label, href)| view! { <a class="button" href=href>{label}</a> })}
-                    <a class="button quiet" href="/">"Back to the plans"</a>
-                </p>
-            </div>
-        </section>
-    }
+    view! { <Lone told margin="Billing" back=Some(("Back to the plans", "/")) /> }
 }

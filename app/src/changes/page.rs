@@ -2,7 +2,7 @@
 
 use super::{ChangeError, ChangesPort, choose::Choose, confirm::Confirm, leave::Leave};
 use crate::login;
-use crate::page::{Notice, Told, Tone, answer, community};
+use crate::page::{Lone, Notice, Told, Tone, answer, community};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -94,25 +94,7 @@ pub fn Trouble(problem: ChangeError) -> impl IntoView {
 
 fn refused(error: ChangeError) -> AnyView {
     let told: Told = error.told();
-    // A redirect that is under way keeps its own status.
-    if told.status != 401 {
-        answer::status(told.status);
-    }
     let own = told.action.is_some_and(|(_, href)| href == "/billing");
-    view! {
-        <Title text=format!("{} – {}", told.title.trim_end_matches('.'), community().name) />
-        <section class="entry lone">
-            <p class="margin">"Billing"</p>
-            <div class="matter">
-                <h1>{told.title}</h1>
-                <p class="lede">{told.meaning}</p>
-                <p>{told.next}</p>
-                <p class="actions">
-                    {told.action.map(|(label, href)| view! { <a class="button" href=href>{label}</a> })}
-                    {(!own).then(|| view! { <a class="button quiet" href="/billing">"Back to your billing"</a> })}
-                </p>
-            </div>
-        </section>
-    }
-    .into_any()
+    let back = (!own).then_some(("Back to your billing", "/billing"));
+    view! { <Lone told margin="Billing" back /> }.into_any()
 }

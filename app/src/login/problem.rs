@@ -64,9 +64,8 @@ pub use view::Problem;
 #[cfg(feature = "ssr")]
 mod view {
     use super::LoginProblem;
-    use crate::page::{Icon, Mark, NotFound, answer, community};
+    use crate::page::{Icon, Lone, Mark, NotFound, Told, answer};
     use leptos::prelude::*;
-    use leptos_meta::Title;
     use leptos_router::hooks::use_query_map;
 
     /// `/login/problem?reason=`; an unknown reason is an address that leads nowhere.
@@ -90,19 +89,12 @@ mod view {
                 </a>
             }
         });
-        view! {
-            <Title text=format!("{} – {}", told.title.trim_end_matches('.'), community().name) />
-            <section class="entry lone">
-                <p class="margin">"Sign-in"</p>
-                <div class="matter">
-                    <h1>{told.title}</h1>
-                    <p class="lede">{told.meaning}</p>
-                    <p>{told.next}</p>
-                    <p class="actions">{action}<a class="button quiet" href="/">"Back to the plans"</a></p>
-                </div>
-            </section>
-        }
-        .into_any()
+        let told = Told {
+            action: None,
+            ..told
+        };
+        let back = Some(("Back to the plans", "/"));
+        view! { <Lone told margin="Sign-in" back>{action}</Lone> }.into_any()
     }
 }
 

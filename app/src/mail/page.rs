@@ -3,7 +3,7 @@
 
 use super::prefer::PreferMail;
 use super::{MailPort, MailProblem, Preference, Trouble};
-use crate::page::{Notice, SendForm, Tone, answer, community};
+use crate::page::{Lone, Notice, SendForm, Tone, community};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_meta::Title;
@@ -86,18 +86,6 @@ fn Switch(token: String, preference: Preference) -> impl IntoView {
 
 #[component]
 fn Refused(problem: MailProblem) -> impl IntoView {
-    let told = problem.told();
-    answer::status(told.status);
-    view! {
-        <Title text=format!("{} – {}", told.title.trim_end_matches('.'), community().name) />
-        <section class="entry lone">
-            <p class="margin">"Mail"</p>
-            <div class="matter">
-                <h1>{told.title}</h1>
-                <p class="lede">{told.meaning}</p>
-                <p>{told.next}</p>
-                <p class="actions"><a class="button quiet" href="/billing">"Your membership"</a></p>
-            </div>
-        </section>
-    }
+    let back = Some(("Your membership", "/billing"));
+    view! { <Lone told=problem.told() margin="Mail" back /> }
 }

@@ -12,6 +12,8 @@ mod document;
 mod frame;
 mod icon;
 #[cfg(feature = "ssr")]
+mod lone;
+#[cfg(feature = "ssr")]
 mod missing;
 mod notice;
 mod send_form;
@@ -20,9 +22,12 @@ mod send_form;
 pub use document::{App, shell};
 pub use icon::{Icon, Mark};
 #[cfg(feature = "ssr")]
+pub use lone::Lone;
+#[cfg(feature = "ssr")]
 pub use missing::NotFound;
 pub use notice::{Notice, Told, Tone};
 pub use send_form::SendForm;
+pub(crate) use send_form::sent_once;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,24 @@
 
 use leptos::{ev, prelude::*};
 
+/// Whether a form is being sent, and what it does when it is: a second press sends nothing.
+pub(crate) fn sent_once() -> (RwSignal<bool>, impl Fn(ev::SubmitEvent) + 'static) {
+    let pending = RwSignal::new(false);
+    Effect::new(move |_| {
+        // A page that comes back from the browser's page cache is not sending any more.
+        let shown = window_event_listener_untyped("pageshow", move |_| pending.set(false));
+        on_cleanup(move || shown.remove());
+    });
+    let on_submit = move |event: ev::SubmitEvent| {
+        if pending.get_untracked() {
+            event.prevent_default();
+        } else {
+            pending.set(true);
+        }
+    };
+    (pending, on_submit)
+}
+
 /// A plain form with one button and hidden fields. With wasm the button says what
 /// is going on and a second press sends nothing; without, the form posts all the same and the
 /// server answers a second post as the first.
@@ -20,19 +38,7 @@ pub fn SendForm(
     /// Classes of the button beside `button`.
     class: String,
 ) -> impl IntoView {
-    let pending = RwSignal::new(false);
-    Effect::new(move |_| {
-        // A page that comes back from the browser's page cache is not sending any more.
-        let shown = window_event_listener_untyped("pageshow", move |_| pending.set(false));
-        on_cleanup(move || shown.remove());
-    });
-    let on_submit = move |event: ev::SubmitEvent| {
-        if pending.get_untracked() {
-            event.prevent_default();
-        } else {
-            pending.set(true);
-        }
-    };
+    let (pending, on_submit) = sent_once();
     let hidden =
         (!name.is_empty()).then(|| view! { <input type="hidden" name=name value=value /> });
     let more = more

@@ -115,6 +115,43 @@ pub struct Answer<'a> {
     pub yes: bool,
 }
 
+impl Answer<'_> {
+    /// A yes to the rights the role carries.
+    async fn consent(
+        &self,
+        conn: &mut AnyConnection,
+        rights: &[&str],
+        now: i64,
+    ) -> Result<(), DbError> {
+        consent::give(conn, self.role_id, rights, &actor(self.operator), now).await
+    }
+
+    async fn record(
+        &self,
+        conn: &mut AnyConnection,
+        event: &str,
+        detail: &str,
+        trace: &str,
+        now: i64,
+    ) -> Result<(), DbError> {
+        let act = Act {
+            operator: self.operator,
+            user_id: None,
+            event,
+            subject: self.role_id,
+            detail,
+            trace,
+        };
+        act.record(conn, now).await
+    }
+}
+
+/// What can be granted is looked at anew.
+async fn mark_guild(conn: &mut AnyConnection, now: i64, trace: &str) -> Result<(), DbError> {
+    let kind = SubjectKind::Guild;
+    dirty::mark(conn, kind, GUILD_SUBJECT, now, Class::Event, trace).await
+}
+
 /// Answers a role that joins or leaves a plan. A yes to one that joins is a yes to the dangerous
 /// rights the page showed with it.
 pub async fn answer(
@@ -139,14 +176,7 @@ pub async fn answer(
     };
     let rights = current_rights(&mut tx, answer).await?;
     if joins && answer.yes && !rights.is_empty() {
-        consent::give(
-            &mut tx,
-            answer.role_id,
-            &rights,
-            &actor(answer.operator),
-            now,
-        )
-        .await?;
+        answer.consent(&mut tx, &rights, now).await?;
     }
     match becomes {
         Some(becomes) => plans::set_role(&mut tx, plan_id, answer.role_id, becomes).await?,
@@ -155,28 +185,14 @@ pub async fn answer(
     let trace = format!("role:{}", answer.role_id);
     if answer.yes {
         plans::mark_holders(&mut tx, plan_id, now, &trace).await?;
-        dirty::mark(
-            &mut tx,
-            SubjectKind::Guild,
-            GUILD_SUBJECT,
-            now,
-            Class::Event,
-            &trace,
-        )
-        .await?;
+        mark_guild(&mut tx, now, &trace).await?;
     }
     let verb = if joins { "joins" } else { "leaves" };
     let word = if answer.yes { "yes" } else { "no" };
-    Act {
-        operator: answer.operator,
-        user_id: None,
-        event: "role answered",
-        subject: answer.role_id,
-        detail: &format!("{word}: it {verb} plan {plan_id}{}", carrying(&rights)),
-        trace: &trace,
-    }
-    .record(&mut tx, now)
-    .await?;
+    let said = format!("{word}: it {verb} plan {plan_id}{}", carrying(&rights));
+    answer
+        .record(&mut tx, "role answered", &said, &trace, now)
+        .await?;
     tx.commit().await?;
     state.work.notify_one();
     Ok(if answer.yes {
@@ -196,14 +212,7 @@ pub async fn allow(state: &AppState, answer: &Answer<'_>) -> Result<Done, DeskEr
         if rights.is_empty() {
             return Err(DeskError::Changed);
         }
-        consent::give(
-            &mut tx,
-            answer.role_id,
-            &rights,
-            &actor(answer.operator),
-            now,
-        )
-        .await?;
+        answer.consent(&mut tx, &rights, now).await?;
     } else if !consent::withdraw(&mut tx, answer.role_id).await? {
         return Err(DeskError::Changed);
     }
@@ -217,30 +226,16 @@ pub async fn allow(state: &AppState, answer: &Answer<'_>) -> Result<Done, DeskEr
             plans::mark_holders(&mut tx, plan_id, now, &trace).await?;
         }
     }
-    dirty::mark(
-        &mut tx,
-        SubjectKind::Guild,
-        GUILD_SUBJECT,
-        now,
-        Class::Event,
-        &trace,
-    )
-    .await?;
+    mark_guild(&mut tx, now, &trace).await?;
     let verb = if answer.yes {
         "allowed"
     } else {
         "no longer allowed"
     };
-    Act {
-        operator: answer.operator,
-        user_id: None,
-        event: "role rights",
-        subject: answer.role_id,
-        detail: &format!("{verb}{}", carrying(&rights)),
-        trace: &trace,
-    }
-    .record(&mut tx, now)
-    .await?;
+    let said = format!("{verb}{}", carrying(&rights));
+    answer
+        .record(&mut tx, "role rights", &said, &trace, now)
+        .await?;
     tx.commit().await?;
     state.work.notify_one();
     Ok(if answer.yes {

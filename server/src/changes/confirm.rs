@@ -4,7 +4,6 @@ use super::intent::{self, Intent, Outcome};
 use super::seen::{self, FRESH_MS, Seen};
 use super::{Failure, offers, preview, subject};
 use crate::db::dirty::Lease;
-use crate::guards::LimitKind;
 use crate::state::AppState;
 use crate::stripe::objects::{Expandable, Subscription};
 use crate::stripe::{NewPrice, NextPrice, StripeError};
@@ -14,13 +13,8 @@ use app::changes::{ChangeError, Confirmed, Direction, PlanPrice, rule};
 use app::money::Money;
 
 pub async fn confirm(state: &AppState, user_id: &str, sealed: &str) -> Result<Confirmed, Failure> {
-    state
-        .limits
-        .check(LimitKind::ChangeUser, user_id, state.clock.wall_ms())
-        .map_err(|_| ChangeError::TooMany)?;
     let seen = seen::open(state, user_id, sealed).ok_or(ChangeError::Outdated)?;
-    let payer_id = subject::payer_of(state, user_id).await?;
-    let held = subject::lease(state, &payer_id).await?;
+    let held = subject::begin(state, user_id).await?;
     let done = under_lease(state, &held, &seen).await;
     subject::give_back(state, &held).await;
     done

@@ -3,7 +3,6 @@
 use super::intent::{self, Intent, Outcome};
 use super::{Failure, subject};
 use crate::db::dirty::Lease;
-use crate::guards::LimitKind;
 use crate::state::AppState;
 use crate::stripe::objects::{Expandable, Subscription};
 use app::access::Status;
@@ -20,12 +19,7 @@ pub async fn go_on(
     subscription_id: &str,
     amount: i64,
 ) -> Result<Confirmed, Failure> {
-    state
-        .limits
-        .check(LimitKind::ChangeUser, user_id, state.clock.wall_ms())
-        .map_err(|_| ChangeError::TooMany)?;
-    let payer_id = subject::payer_of(state, user_id).await?;
-    let held = subject::lease(state, &payer_id).await?;
+    let held = subject::begin(state, user_id).await?;
     let done = under_lease(state, &held, subscription_id, amount).await;
     subject::give_back(state, &held).await;
     done

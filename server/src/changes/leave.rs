@@ -4,7 +4,6 @@ use super::intent::{self, Intent};
 use super::{Failure, subject};
 use crate::billing::open_portal;
 use crate::db::dirty::Lease;
-use crate::guards::LimitKind;
 use crate::state::AppState;
 use crate::stripe::PortalFlow;
 use app::access::Status;
@@ -73,15 +72,10 @@ pub async fn pause(
     subscription_id: &str,
     months: u32,
 ) -> Result<(), Failure> {
-    state
-        .limits
-        .check(LimitKind::ChangeUser, user_id, state.clock.wall_ms())
-        .map_err(|_| ChangeError::TooMany)?;
     if !state.config.pause_offer_months.contains(&months) {
         return Err(ChangeError::PauseNotOffered.into());
     }
-    let payer_id = subject::payer_of(state, user_id).await?;
-    let held = subject::lease(state, &payer_id).await?;
+    let held = subject::begin(state, user_id).await?;
     let done = pause_held(state, &held, subscription_id, months).await;
     subject::give_back(state, &held).await;
     done
@@ -135,12 +129,7 @@ pub async fn cancel_at_stripe(
     user_id: &str,
     subscription_id: &str,
 ) -> Result<String, Failure> {
-    state
-        .limits
-        .check(LimitKind::ChangeUser, user_id, state.clock.wall_ms())
-        .map_err(|_| ChangeError::TooMany)?;
-    let payer_id = subject::payer_of(state, user_id).await?;
-    let held = subject::lease(state, &payer_id).await?;
+    let held = subject::begin(state, user_id).await?;
     let url = cancel_held(state, &held, subscription_id).await;
     subject::give_back(state, &held).await;
     url

@@ -3,6 +3,7 @@
 use super::{Failure, Planned};
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
+use crate::guards::LimitKind;
 use crate::state::AppState;
 use crate::sync::truth::{self, Read, Truth};
 use crate::sync::{payers, sync_payer};
@@ -202,14 +203,20 @@ pub async fn open_change(
     .await?)
 }
 
-pub async fn payer_of(state: &AppState, user_id: &str) -> Result<String, Failure> {
-    let mut conn = state.db.reader().acquire().await?;
-    Ok(payers::find_of_user(&mut conn, user_id)
-        .await?
-        .ok_or(ChangeError::NoMembership)?)
+/// The lease of whoever asks for a change, unless they asked for too many.
+pub async fn begin(state: &AppState, user_id: &str) -> Result<Lease, Failure> {
+    state
+        .limits
+        .check(LimitKind::ChangeUser, user_id, state.clock.wall_ms())
+        .map_err(|_| ChangeError::TooMany)?;
+    let payer_id = {
+        let mut conn = state.db.reader().acquire().await?;
+        payers::find_of_user(&mut conn, user_id).await?
+    };
+    lease(state, &payer_id.ok_or(ChangeError::NoMembership)?).await
 }
 
-pub async fn lease(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
+async fn lease(state: &AppState, payer_id: &str) -> Result<Lease, Failure> {
     Ok(crate::patience::lease::take(state, payer_id).await?)
 }
 

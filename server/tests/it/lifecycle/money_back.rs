@@ -5,26 +5,42 @@ use crate::login::site::ADA;
 use crate::on_both;
 use crate::support::{Person, World};
 
-async fn charge(world: &World, person: &Person<'_>) -> String {
-    let customer = person.customer().await;
+/// A member, and the charge that paid for it.
+async fn patron(world: &World) -> (Person<'_>, String) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let customer = ada.customer().await;
+    let charge = world
+        .sandbox
+        .with(|w| w.stripe.latest_charge(&customer).unwrap());
+    (ada, charge)
+}
+
+fn refund(world: &World, charge: &str, amount: Option<i64>) -> String {
     world
         .sandbox
-        .with(|w| w.stripe.latest_charge(&customer).unwrap())
+        .with(|w| w.stripe.refund_charge(charge, amount).unwrap())
+}
+
+fn dispute(world: &World, charge: &str) -> String {
+    world
+        .sandbox
+        .with(|w| w.stripe.open_dispute(charge, "fraudulent").unwrap())
+}
+
+fn close(world: &World, dispute: &str, won: bool) {
+    world
+        .sandbox
+        .with(|w| w.stripe.close_dispute(dispute, won).unwrap());
 }
 
 async fn a_full_refund_is_told_to_the_operator_and_access_stays(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
+    let (mut ada, charge) = patron(world).await;
     // In part first: nothing to tell.
-    world
-        .sandbox
-        .with(|w| w.stripe.refund_charge(&charge, Some(100)).unwrap());
+    refund(world, &charge, Some(100));
     world.settle().await;
     assert!(incidents(world).await.is_empty());
-    world
-        .sandbox
-        .with(|w| w.stripe.refund_charge(&charge, None).unwrap());
+    refund(world, &charge, None);
     world.settle().await;
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.access, words("granted", "paid"));
@@ -43,12 +59,8 @@ async fn a_full_refund_is_told_to_the_operator_and_access_stays(world: &World) {
 on_both!(a_full_refund_is_told_to_the_operator_and_access_stays);
 
 async fn a_dispute_denies_and_winning_it_restores(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
-    let dispute = world
-        .sandbox
-        .with(|w| w.stripe.open_dispute(&charge, "fraudulent").unwrap());
+    let (mut ada, charge) = patron(world).await;
+    let dispute = dispute(world, &charge);
     world.settle().await;
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.status, "active");
@@ -77,13 +89,9 @@ async fn a_dispute_denies_and_winning_it_restores(world: &World) {
 on_both!(a_dispute_denies_and_winning_it_restores);
 
 async fn a_lost_dispute_denies_its_period_and_a_renewal_pays_anew(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
-    world.sandbox.with(|w| {
-        let dispute = w.stripe.open_dispute(&charge, "fraudulent").unwrap();
-        w.stripe.close_dispute(&dispute, false).unwrap();
-    });
+    let (mut ada, charge) = patron(world).await;
+    let dispute = dispute(world, &charge);
+    close(world, &dispute, false);
     world.settle().await;
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.access, words("denied", "disputed"));
@@ -98,9 +106,7 @@ async fn a_lost_dispute_denies_its_period_and_a_renewal_pays_anew(world: &World)
 on_both!(a_lost_dispute_denies_its_period_and_a_renewal_pays_anew);
 
 async fn a_dispute_heard_before_its_customer_counts_once_it_is_known(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
+    let (mut ada, charge) = patron(world).await;
     // The link is lost, as if the customer had never been known here.
     let mut tx = world.state.db.begin().await.unwrap();
     sqlx::query("DELETE FROM customers")
@@ -108,9 +114,7 @@ async fn a_dispute_heard_before_its_customer_counts_once_it_is_known(world: &Wor
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    world
-        .sandbox
-        .with(|w| w.stripe.open_dispute(&charge, "fraudulent").unwrap());
+    dispute(world, &charge);
     world.settle().await;
     assert_eq!(
         seen(world, &mut ada, "Patron").await.access,
@@ -118,9 +122,7 @@ async fn a_dispute_heard_before_its_customer_counts_once_it_is_known(world: &Wor
     );
     assert_eq!(incidents(world).await, ["dispute"]);
     let dispute = open_dispute_of(world, &charge);
-    world
-        .sandbox
-        .with(|w| w.stripe.close_dispute(&dispute, true).unwrap());
+    close(world, &dispute, true);
     world.settle().await;
     assert!(seen(world, &mut ada, "Patron").await.roles);
 }
@@ -140,12 +142,8 @@ fn open_dispute_of(world: &World, charge: &str) -> String {
 
 /// The budget: what charges say comes from our rows, so a sync still costs one read of Stripe.
 async fn a_sync_of_a_payer_with_a_refund_costs_one_read(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
-    world
-        .sandbox
-        .with(|w| w.stripe.refund_charge(&charge, Some(100)).unwrap());
+    let (_, charge) = patron(world).await;
+    refund(world, &charge, Some(100));
     world.settle().await;
     let subscription = super::support::subscription(world).await;
     let before = world.sandbox.with(|w| {
@@ -161,20 +159,14 @@ async fn a_sync_of_a_payer_with_a_refund_costs_one_read(world: &World) {
 on_both!(a_sync_of_a_payer_with_a_refund_costs_one_read);
 
 async fn a_policy_that_only_flags_disputes_keeps_access(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
-    let dispute = world
-        .sandbox
-        .with(|w| w.stripe.open_dispute(&charge, "fraudulent").unwrap());
+    let (mut ada, charge) = patron(world).await;
+    let dispute = dispute(world, &charge);
     world.settle().await;
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.access, words("granted", "paid"));
     assert!(now.roles);
     assert_eq!(incidents(world).await, ["dispute"]);
-    world
-        .sandbox
-        .with(|w| w.stripe.close_dispute(&dispute, true).unwrap());
+    close(world, &dispute, true);
     world.settle().await;
 }
 on_both!(
@@ -183,17 +175,11 @@ on_both!(
 );
 
 async fn a_policy_that_denies_refunds_denies_the_whole_one_alone(world: &World) {
-    let mut ada = world.sign_in(ADA).await;
-    ada.subscribe("Patron").await;
-    let charge = charge(world, &ada).await;
-    world
-        .sandbox
-        .with(|w| w.stripe.refund_charge(&charge, Some(100)).unwrap());
+    let (mut ada, charge) = patron(world).await;
+    refund(world, &charge, Some(100));
     world.settle().await;
     assert!(seen(world, &mut ada, "Patron").await.roles);
-    world
-        .sandbox
-        .with(|w| w.stripe.refund_charge(&charge, None).unwrap());
+    refund(world, &charge, None);
     world.settle().await;
     let now = seen(world, &mut ada, "Patron").await;
     assert_eq!(now.access, words("denied", "refunded"));
