@@ -8,8 +8,9 @@ use stripe_billing::invoice_payment::{
     ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType,
 };
 use stripe_client_core::StripeRequest;
-use stripe_core::charge::RetrieveCharge;
+use stripe_core::charge::{ListCharge, RetrieveCharge};
 use stripe_core::dispute::ListDispute;
+use stripe_core::refund::ListRefund;
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Charge {
@@ -18,9 +19,16 @@ pub struct Charge {
     pub customer: Option<Expandable<super::objects::Customer>>,
     #[serde(default)]
     pub payment_intent: Option<String>,
+    /// Minor units.
+    #[serde(default)]
+    pub amount: i64,
+    #[serde(default)]
+    pub amount_refunded: i64,
     /// Refunded in full.
     #[serde(default)]
     pub refunded: bool,
+    #[serde(default)]
+    pub disputed: bool,
 }
 
 impl Charge {
@@ -30,6 +38,25 @@ impl Charge {
             Expandable::Id(id) => Some(id),
             Expandable::Object(customer) => Some(&customer.id),
         }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refund {
+    pub id: String,
+    #[serde(default)]
+    pub amount: i64,
+    /// `pending`, `requires_action`, `succeeded`, `failed`, `canceled`
+    #[serde(default)]
+    pub status: Option<String>,
+}
+
+impl Refund {
+    /// Whether the money went, or is on its way. One that failed or was cancelled came back
+    /// (<https://docs.stripe.com/refunds#failed-refunds>).
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !matches!(self.status.as_deref(), Some("failed" | "canceled"))
     }
 }
 
@@ -80,6 +107,10 @@ pub struct Period {
 pub trait ChargesApi: Send + Sync {
     /// `None`: Stripe does not know the id.
     async fn charge(&self, id: &str) -> Result<Option<Charge>, StripeError>;
+    /// Every charge of a customer.
+    async fn charges(&self, customer_id: &str) -> Result<Vec<Charge>, StripeError>;
+    /// Every refund of a charge.
+    async fn refunds(&self, charge_id: &str) -> Result<Vec<Refund>, StripeError>;
     /// Every dispute of a charge.
     async fn disputes(&self, charge_id: &str) -> Result<Vec<Dispute>, StripeError>;
     /// The invoices a payment intent paid, with their lines.
@@ -93,6 +124,38 @@ pub trait ChargesApi: Send + Sync {
 impl ChargesApi for StripeClient {
     async fn charge(&self, id: &str) -> Result<Option<Charge>, StripeError> {
         self.found(&RetrieveCharge::new(id).build()).await
+    }
+
+    async fn charges(&self, customer_id: &str) -> Result<Vec<Charge>, StripeError> {
+        self.all(
+            |charge: &Charge| &charge.id,
+            |after| {
+                let request = ListCharge::new()
+                    .customer(customer_id)
+                    .limit(super::client::PAGE);
+                match after {
+                    Some(id) => request.starting_after(id).build(),
+                    None => request.build(),
+                }
+            },
+        )
+        .await
+    }
+
+    async fn refunds(&self, charge_id: &str) -> Result<Vec<Refund>, StripeError> {
+        self.all(
+            |refund: &Refund| &refund.id,
+            |after| {
+                let request = ListRefund::new()
+                    .charge(charge_id)
+                    .limit(super::client::PAGE);
+                match after {
+                    Some(id) => request.starting_after(id).build(),
+                    None => request.build(),
+                }
+            },
+        )
+        .await
     }
 
     async fn disputes(&self, charge_id: &str) -> Result<Vec<Dispute>, StripeError> {

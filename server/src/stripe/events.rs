@@ -10,7 +10,7 @@ use stripe_core::event::RetrieveEvent;
 
 /// The events we live by: what the webhook endpoint is subscribed to and what the cursor reads.
 /// Endpoints take no wildcards but `*` alone.
-pub const SUBSCRIBED: [&str; 26] = [
+pub const SUBSCRIBED: [&str; 31] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -30,7 +30,12 @@ pub const SUBSCRIBED: [&str; 26] = [
     "invoice.finalization_failed",
     "charge.refunded",
     "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
     "price.created",
     "price.updated",
     "price.deleted",

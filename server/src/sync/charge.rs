@@ -6,7 +6,7 @@ use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::incidents;
 use crate::state::AppState;
-use crate::stripe::charges::{Dispute, InvoicePayment};
+use crate::stripe::charges::{Dispute, InvoicePayment, Refund};
 use crate::sync::payers;
 use sqlx::AnyConnection;
 
@@ -78,6 +78,17 @@ fn worst(disputes: &[Dispute]) -> (DisputeState, Option<String>) {
     (known, unknown)
 }
 
+/// Whether refunds that did not fail give the whole amount back. A charge says that it was refunded
+/// from the moment it was asked for; weeks later the bank may have sent the money back.
+fn went_back_whole(amount: i64, refunds: &[Refund]) -> bool {
+    let gone: i64 = refunds
+        .iter()
+        .filter(|refund| refund.counts())
+        .map(|refund| refund.amount)
+        .sum();
+    refunds.is_empty() || gone >= amount
+}
+
 /// What the invoices cover together: the lines that cost something, or all where none does.
 fn covers(paid: &[InvoicePayment]) -> Option<(i64, i64)> {
     let lines = || {
@@ -125,6 +136,10 @@ async fn read(state: &AppState, lease: &Lease) -> Result<Option<Fate>, SyncError
         return Ok(None);
     };
     let disputes = state.stripe.disputes(&charge.id).await?;
+    let refunded = charge.refunded && {
+        let refunds = state.stripe.refunds(&charge.id).await?;
+        went_back_whole(charge.amount, &refunds)
+    };
     let (dispute, unknown) = worst(&disputes);
     let paid = match &charge.payment_intent {
         Some(intent) => state.stripe.invoices_paid_by(intent).await?,
@@ -139,7 +154,7 @@ async fn read(state: &AppState, lease: &Lease) -> Result<Option<Fate>, SyncError
         customer_id,
         subscription_id,
         covers: covers(&paid),
-        refunded: charge.refunded,
+        refunded,
         dispute,
         unknown,
         payment_intent: charge.payment_intent,
@@ -304,6 +319,33 @@ mod tests {
         let unknown = [dispute("something_new"), dispute("lost")];
         let word = Some("something_new".to_owned());
         assert_eq!(worst(&unknown), (DisputeState::Lost, word));
+    }
+
+    #[test]
+    fn a_refund_that_failed_gave_nothing_back() {
+        let refund = |amount, status: &str| Refund {
+            id: "re_1".into(),
+            amount,
+            status: Some(status.into()),
+        };
+        for (refunds, whole) in [
+            (vec![refund(2_900, "succeeded")], true),
+            (vec![refund(2_900, "pending")], true),
+            (vec![refund(2_900, "failed")], false),
+            (vec![refund(2_900, "canceled")], false),
+            (
+                vec![refund(900, "succeeded"), refund(2_000, "failed")],
+                false,
+            ),
+            (
+                vec![refund(2_900, "failed"), refund(2_900, "succeeded")],
+                true,
+            ),
+            // Only the charge says so.
+            (vec![], true),
+        ] {
+            assert_eq!(went_back_whole(2_900, &refunds), whole, "{refunds:?}");
+        }
     }
 
     #[test]

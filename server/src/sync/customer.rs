@@ -1,11 +1,9 @@
 //! A Stripe customer we have no payer for: "not ours" is decided after reading it, for its
 //! metadata carries our ids, from which a lost link is rebuilt.
 
-use super::{SyncError, payers};
-use crate::db::DbError;
+use super::{SyncError, payers, unheard};
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::state::AppState;
-use sqlx::AnyConnection;
 
 /// Reads the customer; links it and marks its payer when it is ours.
 pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
@@ -42,7 +40,8 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
     }
     if let Some(payer_id) = &payer_id {
         payers::link(&mut tx, &lease.id, payer_id, now).await?;
-        mark_charges(&mut tx, lease, now).await?;
+        // What went back before we knew whose it was is looked at, so that somebody is told.
+        unheard::hint(&mut tx, &lease.id).await?;
         dirty::mark(
             &mut tx,
             SubjectKind::Payer,
@@ -60,19 +59,6 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
     tx.commit().await?;
     if payer_id.is_some() {
         state.work.notify_one();
-    }
-    Ok(())
-}
-
-/// What went back before we knew whose it was is looked at again, so that somebody is told.
-async fn mark_charges(conn: &mut AnyConnection, lease: &Lease, now: i64) -> Result<(), DbError> {
-    let charges: Vec<String> = sqlx::query_scalar("SELECT id FROM charges WHERE customer_id = $1")
-        .bind(&lease.id)
-        .fetch_all(&mut *conn)
-        .await?;
-    for charge in charges {
-        let kind = SubjectKind::Charge;
-        dirty::mark(conn, kind, &charge, now, lease.class, &lease.trace).await?;
     }
     Ok(())
 }

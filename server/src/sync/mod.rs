@@ -13,6 +13,7 @@ mod payer;
 pub mod payers;
 mod policy_clock;
 pub(crate) mod truth;
+pub mod unheard;
 mod watch;
 mod worker;
 mod write;

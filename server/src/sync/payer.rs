@@ -1,6 +1,6 @@
 //! Sync of one payer: read under the lease, then write in one transaction.
 
-use super::{hold, passes, payers, truth, write};
+use super::{hold, passes, payers, truth, unheard, write};
 use crate::db::DbError;
 use crate::db::dirty::Lease;
 use crate::state::AppState;
@@ -33,9 +33,11 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
         let mut conn = state.db.reader().acquire().await?;
         let customers = payers::customers(&mut conn, &lease.id).await?;
         let now = state.clock.policy_ms();
-        (customers, passes::wanted(&mut conn, &lease.id, now).await?)
+        let sessions = passes::wanted(&mut conn, &lease.id, now).await?;
+        let charges = unheard::wanted(&mut conn, &lease.id).await?;
+        (customers, Wanted { sessions, charges })
     };
-    let (truth, passes) = match read(state, lease, &customers, wanted).await {
+    let found = match read(state, lease, &customers, wanted).await {
         Ok(read) => read,
         Err(SyncError::Stripe(error)) => {
             let again_at = hold::without_stripe(state, lease).await?;
@@ -46,7 +48,7 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
         }
         Err(error) => return Err(error),
     };
-    let marked = write::payer(state, lease, truth, &passes).await?;
+    let marked = write::payer(state, lease, found).await?;
     state.released.notify_waiters();
     if marked {
         state.work.notify_one();
@@ -54,14 +56,32 @@ pub async fn sync_payer(state: &AppState, lease: &Lease) -> Result<(), SyncError
     Ok(())
 }
 
-/// Everything Stripe has to say of the payer: subscriptions, and the sessions that were hinted at.
+/// What is read beside the subscriptions, because something hints at it.
+struct Wanted {
+    sessions: Vec<passes::Wanted>,
+    charges: Vec<unheard::Wanted>,
+}
+
+/// Everything Stripe has to say of the payer.
+pub struct Found {
+    pub truth: truth::Truth,
+    pub passes: passes::Read,
+    pub charges: Vec<unheard::Found>,
+}
+
 async fn read(
     state: &AppState,
     lease: &Lease,
     customers: &[(String, bool)],
-    wanted: Vec<passes::Wanted>,
-) -> Result<(truth::Truth, passes::Read), SyncError> {
+    wanted: Wanted,
+) -> Result<Found, SyncError> {
     let truth = truth::read(state, lease, customers).await?;
-    let passes = passes::read(state, lease, wanted, &truth.gone_customers).await?;
-    Ok((truth, passes))
+    let gone = &truth.gone_customers;
+    let passes = passes::read(state, lease, wanted.sessions, gone).await?;
+    let charges = unheard::read(state, lease, wanted.charges, gone).await?;
+    Ok(Found {
+        truth,
+        passes,
+        charges,
+    })
 }

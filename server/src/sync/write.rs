@@ -1,9 +1,9 @@
 //! The writing transaction of a payer's sync: subscriptions, entitlements, dirty users, audit.
 
 pub(super) use super::entitle::{Entitled, put};
-use super::payer::SyncError;
+use super::payer::{Found, SyncError};
 use super::truth::{Read, Truth};
-use super::{charges, checkouts, hold, passes, payers, watch};
+use super::{charges, checkouts, hold, passes, payers, unheard, watch};
 use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
@@ -22,12 +22,12 @@ const SOONEST_MS: i64 = 10 * 60 * 1000;
 const HELD_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Writes what was read and gives the lease back. Answers whether a user was marked.
-pub async fn payer(
-    state: &AppState,
-    lease: &Lease,
-    mut truth: Truth,
-    passes: &passes::Read,
-) -> Result<bool, SyncError> {
+pub async fn payer(state: &AppState, lease: &Lease, found: Found) -> Result<bool, SyncError> {
+    let Found {
+        mut truth,
+        passes,
+        charges: moved_back,
+    } = found;
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
@@ -64,7 +64,8 @@ pub async fn payer(
         }
     }
     end_missing(&mut tx, &lease.id, truth, now).await?;
-    passes::write(&mut tx, &lease.id, passes, now).await?;
+    passes::write(&mut tx, &lease.id, &passes, now).await?;
+    unheard::write(&mut tx, lease, &moved_back, now).await?;
     let (by_pass, look) = passes::settle(state, &mut tx, lease, user.as_deref(), now).await?;
     changed |= by_pass;
     next = sooner(next, look);

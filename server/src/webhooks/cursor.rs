@@ -14,7 +14,7 @@ use crate::incidents;
 use crate::state::AppState;
 use crate::stripe::StripeError;
 use crate::stripe::events::{Asked, SUBSCRIBED, TYPES_AT_ONCE};
-use crate::sync::health;
+use crate::sync::{health, unheard};
 use sqlx::AssertSqlSafe;
 use std::collections::HashSet;
 
@@ -219,13 +219,15 @@ impl Poll<'_> {
     /// Longer than Stripe keeps events nothing was read: what happened meanwhile no event tells.
     async fn read_everybody(&self, polled_at: i64) -> Result<(), DbError> {
         let db = &self.state.db;
+        // Refunds and disputes are seen by listing charges; the payers' syncs do that.
+        unheard::hint_every(db).await?;
         let mut marked = 0;
         for kind in [SubjectKind::Plans, SubjectKind::Payer] {
             marked += rearm::mark_every(db, kind.as_str(), self.began, &self.lease.trace).await?;
         }
         let days = (self.began - polled_at) / (24 * 60 * 60 * 1000);
         let detail = format!(
-            "No events were read for {days} days, and Stripe keeps them for 30: every payer is read again. \
+            "No events were read for {days} days, and Stripe keeps them for 30: every payer is read again, their charges included. \
              This closes by itself when all have been."
         );
         tracing::error!(
@@ -263,6 +265,8 @@ impl Poll<'_> {
         if let Some(opened_at) = gap
             && opened_at < self.began
             && rearm::still_due(&mut tx, SubjectKind::Payer.as_str(), opened_at).await? == 0
+            && unheard::left(&mut tx).await? == 0
+            && rearm::still_due(&mut tx, SubjectKind::Charge.as_str(), self.began).await? == 0
         {
             incidents::close(&mut tx, GAP, "Stripe", now).await?;
         }

@@ -85,7 +85,7 @@ async fn setup_makes_what_is_missing_and_a_second_run_changes_nothing(world: &Wo
     let (outcome, said) = run(&state, false).await;
     assert_eq!(outcome, Outcome::Declined);
     assert!(
-        said.contains("there is none; make one for 26 events"),
+        said.contains("there is none; make one for 31 events"),
         "{said}"
     );
     assert!(said.contains("Nothing was changed."));
@@ -101,7 +101,7 @@ async fn setup_makes_what_is_missing_and_a_second_run_changes_nothing(world: &Wo
     assert!(said.contains("permissions=268435457"), "{said}");
     let made = endpoint(world);
     assert_eq!(made["api_version"], server::stripe::API_VERSION);
-    assert_eq!(made["enabled_events"].as_array().unwrap().len(), 26);
+    assert_eq!(made["enabled_events"].as_array().unwrap().len(), 31);
     let id = installation::value(&state.db, installation::PORTAL_CONFIGURATION)
         .await
         .unwrap()
@@ -163,7 +163,7 @@ async fn setup_mends_what_somebody_changed(world: &World) {
     assert!(!said.contains("whsec_"), "a secret is told once");
     let mended = endpoint(world);
     assert_eq!(mended["status"], "enabled");
-    assert_eq!(mended["enabled_events"].as_array().unwrap().len(), 26);
+    assert_eq!(mended["enabled_events"].as_array().unwrap().len(), 31);
     let features = &stripe(world, "GET", &portal, "")["features"];
     assert_eq!(features["invoice_history"]["enabled"], true);
     assert_eq!(

@@ -198,6 +198,8 @@ pub(super) struct Refund {
     pub reason: Option<String>,
     pub metadata: Metadata,
     pub transaction: String,
+    /// Why the bank sent the money back, and the transaction that brought it.
+    pub failure: Option<(&'static str, String)>,
 }
 
 #[derive(Clone, Debug)]

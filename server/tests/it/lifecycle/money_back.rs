@@ -1,9 +1,10 @@
 //! Refunds and disputes.
 
-use super::support::{days, incidents, seen, words};
+use super::support::{ask, days, incidents, seen, words};
 use crate::login::site::ADA;
 use crate::on_both;
-use crate::support::{Person, World};
+use crate::support::{Person, WEBHOOK_SECRET, World};
+use sandbox::stripe::{DeliveryFaults, sign};
 
 /// A member, and the charge that paid for it.
 async fn patron(world: &World) -> (Person<'_>, String) {
@@ -73,11 +74,10 @@ async fn a_dispute_denies_and_winning_it_restores(world: &World) {
     assert_eq!(incidents(world).await, ["dispute"]);
     // Nobody tells us of the end: it is looked at every day.
     world.sandbox.with(|w| {
-        w.stripe
-            .set_delivery_faults(sandbox::stripe::DeliveryFaults {
-                drop: 100,
-                ..Default::default()
-            });
+        w.stripe.set_delivery_faults(DeliveryFaults {
+            drop: 100,
+            ..DeliveryFaults::default()
+        });
         w.stripe.close_dispute(&dispute, true).unwrap();
     });
     days(world, 2).await;
@@ -198,3 +198,90 @@ on_both!(
     a_policy_that_denies_refunds_denies_the_whole_one_alone,
     "ON_REFUND" = "deny"
 );
+
+/// From here on no webhook arrives by itself.
+fn lose_events(world: &World) {
+    let faults = DeliveryFaults {
+        drop: 100,
+        ..DeliveryFaults::default()
+    };
+    world.sandbox.with(|w| w.stripe.set_delivery_faults(faults));
+}
+
+/// Delivers the newest event of that type and no other, with everything that follows.
+async fn only(world: &World, kind: &str) {
+    let id = world.sandbox.with(|w| w.stripe.latest_event(kind));
+    let id = id.unwrap_or_else(|| panic!("no {kind}"));
+    let event = ask(world, "GET", &format!("/v1/events/{id}"), "").to_string();
+    let now = sandbox::clock::Clock::wall_ms() / 1000;
+    let sent = reqwest::Client::new()
+        .post(format!("{}/webhooks/stripe", world.base))
+        .header("stripe-signature", sign(&event, WEBHOOK_SECRET, now))
+        .body(event)
+        .send()
+        .await
+        .unwrap();
+    assert!(sent.status().is_success(), "{kind}");
+    world.settle().await;
+}
+
+async fn access(world: &World, person: &mut Person<'_>) -> (String, bool) {
+    let now = seen(world, person, "Patron").await;
+    (now.access.1, now.roles)
+}
+
+/// The bank could not place the money: it counts as never given back.
+async fn a_refund_that_fails_later_gives_access_back(world: &World) {
+    let (mut ada, charge) = patron(world).await;
+    lose_events(world);
+    for told in ["refund.failed", "refund.updated"] {
+        let given = refund(world, &charge, None);
+        only(world, "refund.created").await;
+        assert_eq!(access(world, &mut ada).await, ("refunded".into(), false));
+        assert_eq!(incidents(world).await, ["refund"]);
+        world
+            .sandbox
+            .with(|w| w.stripe.fail_refund(&given).unwrap());
+        only(world, told).await;
+        assert_eq!(
+            access(world, &mut ada).await,
+            ("paid".into(), true),
+            "{told}"
+        );
+        assert!(incidents(world).await.is_empty());
+    }
+    // Of two halves one fails: what is left is a refund in part.
+    let half = refund(world, &charge, Some(1_000));
+    refund(world, &charge, None);
+    only(world, "refund.created").await;
+    assert_eq!(access(world, &mut ada).await, ("refunded".into(), false));
+    world.sandbox.with(|w| w.stripe.fail_refund(&half).unwrap());
+    only(world, "refund.failed").await;
+    assert_eq!(access(world, &mut ada).await, ("paid".into(), true));
+}
+on_both!(
+    a_refund_that_fails_later_gives_access_back,
+    "ON_REFUND" = "deny"
+);
+
+async fn an_inquiry_takes_nothing_until_it_becomes_a_dispute(world: &World) {
+    let (mut ada, charge) = patron(world).await;
+    lose_events(world);
+    let inquiry = world
+        .sandbox
+        .with(|w| w.stripe.open_inquiry(&charge, "general").unwrap());
+    only(world, "charge.dispute.created").await;
+    assert_eq!(access(world, &mut ada).await, ("paid".into(), true));
+    assert!(incidents(world).await.is_empty());
+    world
+        .sandbox
+        .with(|w| w.stripe.escalate_inquiry(&inquiry).unwrap());
+    only(world, "charge.dispute.updated").await;
+    assert_eq!(access(world, &mut ada).await, ("disputed".into(), false));
+    assert_eq!(incidents(world).await, ["dispute"]);
+    close(world, &inquiry, true);
+    only(world, "charge.dispute.funds_reinstated").await;
+    assert_eq!(access(world, &mut ada).await, ("paid".into(), true));
+    assert!(incidents(world).await.is_empty());
+}
+on_both!(an_inquiry_takes_nothing_until_it_becomes_a_dispute);

@@ -6,7 +6,9 @@
 //! | action | fields | does |
 //! |---|---|---|
 //! | `refund` | a charge, `amount` (all that is left) | `{"refund": id}` |
-//! | `dispute` | a charge, `reason` (`fraudulent`) | `{"dispute": id}` |
+//! | `refund_fail` | `refund` | the bank sends it back |
+//! | `dispute` | a charge, `reason` (`fraudulent`), `inquiry` (nothing is taken yet) | `{"dispute": id}` |
+//! | `dispute_escalate` | `dispute` | of an inquiry: now the money is taken |
 //! | `dispute_close` | `dispute`, or a charge; `won` | |
 //! | `cancel` | `subscription` | at once |
 //! | `cancel_at_period_end` | `subscription`, `by_cancel_at` (as the portal does for flexible billing) | |
@@ -39,7 +41,9 @@ pub(super) fn act(world: &mut World, action: &str, fields: &Fields) -> Answer {
     let now_ms = world.clock.now_ms();
     let stripe = &mut world.stripe;
     let done = match action {
-        "refund" | "dispute" | "dispute_close" => charges(stripe, now_ms, action, fields)?,
+        "refund" | "refund_fail" | "dispute" | "dispute_escalate" | "dispute_close" => {
+            charges(stripe, now_ms, action, fields)?
+        }
         "cancel" | "cancel_at_period_end" | "keep" | "pause" | "resume" | "quantity" | "say" => {
             subscriptions(stripe, now_ms, action, fields)?
         }
@@ -87,6 +91,21 @@ fn charges(stripe: &mut Stripe, now_ms: i64, action: &str, fields: &Fields) -> D
             .map_err(told)?;
         return Ok(None);
     }
+    match action {
+        "refund_fail" => {
+            stripe
+                .fail_refund(fields.required("refund")?)
+                .map_err(told)?;
+            return Ok(None);
+        }
+        "dispute_escalate" => {
+            stripe
+                .escalate_inquiry(fields.required("dispute")?)
+                .map_err(told)?;
+            return Ok(None);
+        }
+        _ => {}
+    }
     let charge = charge(stripe, now_ms, fields)?;
     match action {
         "refund" => {
@@ -97,7 +116,12 @@ fn charges(stripe: &mut Stripe, now_ms: i64, action: &str, fields: &Fields) -> D
         }
         "dispute" => {
             let reason = fields.text("reason").unwrap_or("fraudulent");
-            let id = stripe.open_dispute(&charge, reason).map_err(told)?;
+            let id = if fields.flag("inquiry") {
+                stripe.open_inquiry(&charge, reason)
+            } else {
+                stripe.open_dispute(&charge, reason)
+            }
+            .map_err(told)?;
             Ok(Some(json!({"ok": true, "dispute": id})))
         }
         _ => {

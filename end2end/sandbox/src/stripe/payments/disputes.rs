@@ -47,6 +47,40 @@ impl Stripe {
 
     /// Opens a dispute over the whole charge. Answers its id, or why not.
     pub fn open_dispute(&mut self, charge: &str, reason: &str) -> Result<String, String> {
+        let id = self.new_dispute(charge, reason, "needs_response")?;
+        if let Some(row) = self.disputes.get(&id) {
+            let body = Self::render_dispute(row);
+            self.emit("charge.dispute.funds_withdrawn", &body);
+        }
+        Ok(id)
+    }
+
+    /// The bank asks before it takes anything: an inquiry.
+    pub fn open_inquiry(&mut self, charge: &str, reason: &str) -> Result<String, String> {
+        self.new_dispute(charge, reason, "warning_needs_response")
+    }
+
+    /// An inquiry becomes a dispute: the money is taken.
+    pub fn escalate_inquiry(&mut self, dispute: &str) -> Result<(), String> {
+        let row = self
+            .disputes
+            .get_mut(dispute)
+            .filter(|row| row.status == "warning_needs_response")
+            .ok_or_else(|| format!("No such inquiry: '{dispute}'"))?;
+        let before = Self::render_dispute(row);
+        row.status = "needs_response";
+        let after = Self::render_dispute(row);
+        self.emit_change("charge.dispute.updated", &before, &after);
+        self.emit("charge.dispute.funds_withdrawn", &after);
+        Ok(())
+    }
+
+    fn new_dispute(
+        &mut self,
+        charge: &str,
+        reason: &str,
+        status: &'static str,
+    ) -> Result<String, String> {
         let id = self.ids.long("dp_");
         let now = self.stamp();
         let row = self
@@ -67,7 +101,7 @@ impl Stripe {
             charge: charge.to_owned(),
             payment_intent: row.payment_intent.clone(),
             reason: reason.to_owned(),
-            status: "needs_response",
+            status,
             metadata: Metadata::new(),
         };
         let body = Self::render_dispute(&dispute);
@@ -79,7 +113,6 @@ impl Stripe {
             self.emit_change("charge.updated", &before, &after);
         }
         self.emit("charge.dispute.created", &body);
-        self.emit("charge.dispute.funds_withdrawn", &body);
         Ok(id)
     }
 

@@ -139,11 +139,37 @@ impl Stripe {
             reason: reason.map(str::to_owned),
             metadata,
             transaction,
+            failure: None,
         };
         let body = Self::render_refund(&refund);
         self.refunds.add(refund);
         self.emit("refund.created", &body);
         self.emit_charge("charge.refunded", charge);
         Ok(id)
+    }
+
+    /// The bank cannot place a refund and sends the money back: it counts as never given
+    /// (<https://docs.stripe.com/refunds#failed-refunds>).
+    pub fn fail_refund(&mut self, refund: &str) -> Result<(), String> {
+        let transaction = self.ids.plain("txn_3", 23);
+        let row = self
+            .refunds
+            .get_mut(refund)
+            .ok_or_else(|| format!("No such refund: '{refund}'"))?;
+        if row.failure.is_some() {
+            return Err(format!("Refund {refund} has failed already."));
+        }
+        let before = Self::render_refund(row);
+        row.failure = Some(("expired_or_canceled_card", transaction));
+        let after = Self::render_refund(row);
+        let (charge, amount) = (row.charge.clone(), row.amount);
+        if let Some(row) = self.charges.get_mut(&charge) {
+            row.refunded -= amount;
+        }
+        for kind in ["refund.updated", "charge.refund.updated"] {
+            self.emit_change(kind, &before, &after);
+        }
+        self.emit("refund.failed", &after);
+        Ok(())
     }
 }

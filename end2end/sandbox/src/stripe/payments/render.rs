@@ -238,7 +238,7 @@ impl Stripe {
     }
 
     pub(in crate::stripe) fn render_refund(refund: &Refund) -> Value {
-        json!({
+        let mut body = json!({
             "id": refund.id,
             "object": "refund",
             "amount": refund.amount,
@@ -255,9 +255,14 @@ impl Stripe {
             "reason": refund.reason,
             "receipt_number": null,
             "source_transfer_reversal": null,
-            "status": "succeeded",
+            "status": if refund.failure.is_some() { "failed" } else { "succeeded" },
             "transfer_reversal": null,
-        })
+        });
+        if let Some((reason, transaction)) = &refund.failure {
+            body["failure_reason"] = (*reason).into();
+            body["failure_balance_transaction"] = transaction.as_str().into();
+        }
+        body
     }
 
     pub(in crate::stripe) fn render_dispute(dispute: &Dispute) -> Value {
