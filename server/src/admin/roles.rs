@@ -3,7 +3,7 @@
 use super::{Act, DeskError, actor};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
-use crate::discord::dangerous;
+use crate::discord::dangerous_in;
 use crate::roles::{GUILD_SUBJECT, consent};
 use crate::state::AppState;
 use crate::{incidents, plans};
@@ -22,10 +22,7 @@ struct Row {
 
 /// Rights as the page shows them and the form gives them back.
 fn rights_of(permissions: Option<&str>) -> Vec<&'static str> {
-    permissions
-        .and_then(|bits| bits.parse().ok())
-        .map(dangerous)
-        .unwrap_or_default()
+    permissions.map(dangerous_in).unwrap_or_default()
 }
 
 pub async fn roles(state: &AppState) -> Result<Roles, DbError> {

@@ -47,7 +47,8 @@ pub async fn preview(state: &AppState, user_id: &str, price_id: &str) -> Result<
     };
     let seen = seen::seal(state, user_id, &seen)?;
     let card = card(state, &held.payer_id).await?;
-    Ok(shown(&invoice, held, to, direction, card, seen))
+    // Without the day it counts from, nothing can be said of it.
+    Ok(shown(&invoice, held, to, direction, card, seen).ok_or(ChangeError::Unclear)?)
 }
 
 pub async fn ask(
@@ -79,7 +80,7 @@ fn shown(
     direction: Direction,
     card: Option<Card>,
     seen: String,
-) -> Preview {
+) -> Option<Preview> {
     let money = |minor: i64| Money::new(minor, &invoice.currency);
     let trialing = held.trialing();
     // In a trial, and at a period's end, what Stripe shows is the next invoice.
@@ -100,14 +101,14 @@ fn shown(
         held.period_end
     };
     let price = to.amount.minor.saturating_mul(held.quantity);
-    Preview {
+    Some(Preview {
         today: money(today),
         lines: if at_once && today > 0 {
             receipt(invoice, &held.price, &to)
         } else {
             Vec::new()
         },
-        from_at: from_at.unwrap_or_default(),
+        from_at: from_at?,
         first: (!at_once && invoice.amount_due != price).then(|| money(invoice.amount_due)),
         credit: (at_once && invoice.total < 0).then(|| money(-invoice.total)),
         scheduled: held.scheduled,
@@ -117,7 +118,7 @@ fn shown(
         trialing,
         card,
         seen,
-    }
+    })
 }
 
 /// How today's sum comes about: what is new, what is given back, and the rest Stripe reckons in.

@@ -15,7 +15,8 @@ pub use body::versioned;
 pub use client::{DiscordClient, DiscordConfig, http_client};
 pub use error::{DiscordError, FailureClass};
 pub use permissions::{
-    RoleObstacle, bot_permissions, dangerous, explain_50013, highest_position, role_obstacle,
+    RoleObstacle, bot_permissions, dangerous, dangerous_in, explain_50013, highest_position,
+    role_obstacle,
 };
 
 /// What Rollcall asks of Discord, for the one server it guards.

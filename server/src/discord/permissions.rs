@@ -33,6 +33,12 @@ pub fn dangerous(permissions: u64) -> Vec<&'static str> {
         .collect()
 }
 
+/// The same of a row, where the bits are text. What cannot be read is taken for all of them.
+#[must_use]
+pub fn dangerous_in(permissions: &str) -> Vec<&'static str> {
+    dangerous(permissions.parse().unwrap_or(u64::MAX))
+}
+
 /// The highest position among the bot's roles; 0, that of `@everyone`, when it has none. The bot
 /// gives only roles below it.
 #[must_use]
@@ -192,6 +198,13 @@ mod tests {
         }
         assert!(dangerous(0).is_empty());
         assert_eq!(dangerous(1 << 2 | 1 << 3), ["Administrator", "Ban Members"]);
+        assert!(dangerous_in("0").is_empty());
+        assert_eq!(dangerous_in("12"), dangerous(12));
+        assert_eq!(
+            dangerous_in("many"),
+            dangerous(u64::MAX),
+            "what cannot be read"
+        );
     }
 
     #[test]

@@ -88,7 +88,10 @@ pub async fn sync_mail(state: &AppState, lease: &Lease) -> Result<(), SendError>
     let Some(door) = state.mail.clone() else {
         return Ok(wait(state, lease).await?);
     };
-    let sealed = row.body_sealed.as_deref().unwrap_or_default();
+    let Some(sealed) = row.body_sealed.as_deref() else {
+        let why = format!("mails.body_sealed of {} is empty", lease.id);
+        return Err(DbError::Impossible(why).into());
+    };
     let Ok(about) = opened(state, &row.once_key, sealed) else {
         let why = "it was sealed under another ENCRYPTION_KEY";
         tracing::error!(mail = %lease.id, kind = %row.kind, why, "a mail cannot be opened");

@@ -3,7 +3,7 @@
 use super::{RolesError, consent};
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::db::{Db, DbError};
-use crate::discord::{GuildView, dangerous, role_obstacle};
+use crate::discord::{GuildView, dangerous, dangerous_in, role_obstacle};
 use crate::incidents;
 use crate::state::AppState;
 use sqlx::AnyConnection;
@@ -21,7 +21,7 @@ impl KnownRole {
     /// Dangerous rights it carries, by name.
     #[must_use]
     pub fn dangers(&self) -> Vec<&'static str> {
-        self.permissions.parse().map(dangerous).unwrap_or_default()
+        dangerous_in(&self.permissions)
     }
 }
 
