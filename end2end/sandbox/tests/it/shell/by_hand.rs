@@ -116,8 +116,14 @@ async fn a_payment_is_refunded_and_disputed() -> TestResult {
     let (customer, id) = world.subscribed().await?;
     let named = json!({"subscription": id});
     let part = json!({"customer": customer, "amount": 100});
-    world.ordered("stripe/refund", &part).await?;
-    let disputed = world.ordered("stripe/dispute", &named).await?;
+    let refunded = world.ordered("stripe/refund", &part).await?;
+    let failed = json!({"refund": refunded["refund"]});
+    world.ordered("stripe/refund_fail", &failed).await?;
+    assert_eq!(world.control("stripe/refund_fail", &failed).await?.0, 409);
+    let asked = json!({"subscription": id, "inquiry": true});
+    let disputed = world.ordered("stripe/dispute", &asked).await?;
+    let escalated = json!({"dispute": disputed["dispute"]});
+    world.ordered("stripe/dispute_escalate", &escalated).await?;
     let state = world.get("/_sandbox/state").await?;
     assert_eq!(state["stripe"]["refunds"][0]["amount"], 100);
     assert_eq!(state["stripe"]["disputes"][0]["id"], disputed["dispute"]);

@@ -280,6 +280,49 @@ fn refunds_and_disputes_are_told() {
 }
 
 #[test]
+fn a_refund_can_fail_later_and_an_inquiry_become_a_dispute() {
+    let mut play = Play::new();
+    let plan = play.plan("Member", 2900, 29_000);
+    let customer = play.payer("pm_card_visa");
+    play.subscribe(&customer, &plan.monthly, "");
+    let charge = play.stripe.latest_charge(&customer).unwrap();
+    let path = format!("/v1/charges/{charge}");
+    let refund = play.post("/v1/refunds", &format!("charge={charge}"));
+    let id = refund["id"].as_str().unwrap().to_owned();
+    assert_eq!(play.get(&path)["refunded"], true);
+    let kinds = play.caused(|play| play.stripe.fail_refund(&id).unwrap());
+    assert_eq!(
+        kinds,
+        ["refund.updated", "charge.refund.updated", "refund.failed"]
+    );
+    let failed = play.get(&format!("/v1/refunds/{id}"));
+    assert_eq!(failed["status"], "failed");
+    assert_eq!(failed["failure_reason"], "expired_or_canceled_card");
+    let back = play.get(&path);
+    assert_eq!(
+        (back["refunded"].as_bool(), back["amount_refunded"].as_i64()),
+        (Some(false), Some(0))
+    );
+    assert!(play.stripe.fail_refund(&id).is_err());
+    play.post("/v1/refunds", &format!("charge={charge}&amount=100"));
+
+    let mut inquiry = String::new();
+    let kinds = play.caused(|play| {
+        inquiry = play.stripe.open_inquiry(&charge, "general").unwrap();
+    });
+    assert_eq!(kinds, ["charge.updated", "charge.dispute.created"]);
+    let path = format!("/v1/disputes/{inquiry}");
+    assert_eq!(play.get(&path)["status"], "warning_needs_response");
+    let kinds = play.caused(|play| play.stripe.escalate_inquiry(&inquiry).unwrap());
+    assert_eq!(
+        kinds,
+        ["charge.dispute.updated", "charge.dispute.funds_withdrawn"]
+    );
+    assert_eq!(play.get(&path)["status"], "needs_response");
+    assert!(play.stripe.escalate_inquiry(&inquiry).is_err());
+}
+
+#[test]
 fn the_list_takes_twenty_types_and_shows_a_late_event_with_its_old_time() {
     let mut play = Play::new();
     play.customer("a@b.c");
