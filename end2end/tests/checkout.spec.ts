@@ -181,6 +181,7 @@ scene("a second tab of somebody who is a member by now leads to the dashboard, n
   await planButton(other, "Patron", "month").click();
   await active(other).waitFor();
   assert.equal(new URL(other.url()).pathname, "/billing");
+  await other.getByText("There is a membership of yours already.").waitFor();
   const { sessions, subscriptions } = await world.atStripe(person);
   assert.deepEqual([sessions.length, subscriptions.length], [1, 1]);
 });
