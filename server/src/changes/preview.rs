@@ -6,7 +6,7 @@ use super::{Failure, offers};
 use crate::guards::LimitKind;
 use crate::state::AppState;
 use crate::stripe::NewPrice;
-use crate::stripe::changes::PreviewInvoice;
+use crate::stripe::previews::PreviewInvoice;
 use app::billing::Card;
 use app::changes::{ChangeError, Direction, PlanPrice, Preview, ReceiptLine, rule, words};
 use app::money::Money;
@@ -127,7 +127,7 @@ fn receipt(invoice: &PreviewInvoice, from: &PlanPrice, to: &PlanPrice) -> Vec<Re
         let lines = invoice.lines.data.iter();
         lines.map(|line| line.amount).filter(|a| wanted(*a)).sum()
     };
-    let of = |amounts: &Option<Vec<crate::stripe::changes::Amount>>| -> i64 {
+    let of = |amounts: &Option<Vec<crate::stripe::previews::Amount>>| -> i64 {
         amounts.iter().flatten().map(|one| one.amount).sum()
     };
     let rest = if from.interval == to.interval {

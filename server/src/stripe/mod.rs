@@ -12,13 +12,16 @@ pub mod events;
 pub mod objects;
 pub mod portal;
 pub mod portal_configurations;
+pub mod previews;
 mod priority;
 pub mod promotions;
+pub mod schedules;
 pub mod sessions;
 mod transport;
+mod unpaid;
 
 pub use budget::Rate;
-pub use changes::{ChangesApi, NewPrice, NextPrice, PlannedEnd};
+pub use changes::{ChangesApi, NewPrice, PlannedEnd};
 pub use charges::ChargesApi;
 pub use circuit::{Change, CircuitApi};
 pub use client::StripeClient;
@@ -27,10 +30,13 @@ pub use error::{FailureClass, StripeError};
 pub use events::EventsApi;
 pub use portal::{PortalApi, PortalFlow, PortalVisit};
 pub use portal_configurations::PortalConfigurationsApi;
+pub use previews::PreviewsApi;
 pub use priority::Priority;
 pub use promotions::PromotionsApi;
+pub use schedules::{NextPrice, SchedulesApi};
 pub use sessions::{NewCheckout, SessionsApi};
 pub use transport::{StripeConfig, Transport};
+pub use unpaid::UnpaidApi;
 
 use async_trait::async_trait;
 use objects::{Account, Customer, Invoice, Price, Product, Subscription};
@@ -57,8 +63,11 @@ pub trait StripeApi:
     + EventsApi
     + PortalApi
     + PortalConfigurationsApi
+    + PreviewsApi
     + PromotionsApi
+    + SchedulesApi
     + SessionsApi
+    + UnpaidApi
     + Send
     + Sync
 {

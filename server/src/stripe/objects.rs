@@ -1,7 +1,8 @@
 //! The parts of Stripe's objects that Rollcall uses, decoded leniently: a field that another
 //! API version leaves out, or a new value, does not fail the object. Times are Unix seconds.
 
-pub use super::changes::{PauseCollection, PendingUpdate, Schedule};
+pub use super::changes::{PauseCollection, PendingUpdate};
+pub use super::schedules::Schedule;
 
 use serde::Deserialize;
 use std::collections::HashMap;
