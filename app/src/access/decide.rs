@@ -64,10 +64,11 @@ fn of_subscription(facts: &SubscriptionFacts, policy: Policy, now: i64) -> Acces
         return refused;
     }
     match &facts.status {
-        Status::Trialing => granted(Reason::Trial, facts.trial_end.or(facts.period_end)),
-        Status::Active if facts.collection_paused && !policy.pause_keeps => {
-            paused(facts.paid_until.or(facts.period_end), now)
+        Status::Trialing => {
+            let end = facts.trial_end.or(facts.period_end);
+            granted(Reason::Trial, first(end, facts.ends_at()))
         }
+        Status::Active if facts.collection_paused && !policy.pause_keeps => paused(facts, now),
         Status::Active => match facts.ends_at() {
             Some(end) => granted(Reason::Ending, Some(end)),
             None => granted(Reason::Paid, facts.period_end),
@@ -85,9 +86,14 @@ fn of_subscription(facts: &SubscriptionFacts, policy: Policy, now: i64) -> Acces
     }
 }
 
-fn paused(paid_until: Option<i64>, now: i64) -> Access {
-    match paid_until {
-        Some(end) if now < end => granted(Reason::PausedPaidUp, Some(end)),
+/// Whichever comes first.
+fn first(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    a.into_iter().chain(b).min()
+}
+
+fn paused(facts: &SubscriptionFacts, now: i64) -> Access {
+    match facts.paid_until.or(facts.period_end) {
+        Some(end) if now < end => granted(Reason::PausedPaidUp, first(Some(end), facts.ends_at())),
         _ => denied(Reason::Paused),
     }
 }
@@ -107,7 +113,7 @@ fn grace(facts: &SubscriptionFacts, policy: Policy, now: i64) -> Access {
         Access {
             decision: Decision::Grace { until },
             reason: Reason::PaymentMissing,
-            look_again: Some(until),
+            look_again: first(Some(until), facts.ends_at()),
         }
     } else {
         denied(Reason::GraceOver)

@@ -96,6 +96,41 @@ fn every_row_of_the_table() {
     assert_eq!(decide(paused), (Denied, Reason::Paused, None));
 }
 
+/// A planned end that comes before the trial's, the paid period's or the grace's is looked at then.
+#[test]
+fn a_planned_end_is_looked_at_when_it_comes_first() {
+    let soon = NOW + DAY;
+    let ending = |status| SubscriptionFacts {
+        cancel_at: Some(soon),
+        ..subscription(status)
+    };
+    assert_eq!(
+        decide(ending(Status::Trialing)),
+        (Decision::Granted, Reason::Trial, Some(soon))
+    );
+    let paused = SubscriptionFacts {
+        collection_paused: true,
+        ..ending(Status::Active)
+    };
+    assert_eq!(
+        decide(paused),
+        (Decision::Granted, Reason::PausedPaidUp, Some(soon))
+    );
+    let late = SubscriptionFacts {
+        unpaid_since: Some(NOW),
+        ..ending(Status::PastDue)
+    };
+    let until = NOW + 7 * DAY;
+    assert_eq!(
+        decide(late),
+        (
+            Decision::Grace { until },
+            Reason::PaymentMissing,
+            Some(soon)
+        )
+    );
+}
+
 #[test]
 fn disputes_and_refunds_follow_the_policy() {
     let disputed = SubscriptionFacts {
@@ -215,13 +250,14 @@ proptest! {
         }
     }
 
-    /// A grace ends after now, and asks to be looked at when it ends.
+    /// A grace ends after now, and asks to be looked at when it ends, or the subscription before it.
     #[test]
     fn a_grace_is_never_over(facts in any_subscription()) {
+        let ends_at = facts.ends_at();
         let access = access(&Facts::Subscription(facts), Policy::default(), NOW);
         if let Decision::Grace { until } = access.decision {
             prop_assert!(until > NOW);
-            prop_assert_eq!(access.look_again, Some(until));
+            prop_assert_eq!(access.look_again, Some(ends_at.map_or(until, |end| end.min(until))));
         }
     }
 

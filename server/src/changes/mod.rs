@@ -17,7 +17,7 @@ mod subject;
 mod undo;
 
 pub use confirm::confirm;
-pub use go_on::NO_CARD;
+pub use go_on::{NO_CARD, go_on};
 pub use leave::pause;
 pub use planned::{Planned, keep as keep_planned};
 pub use preview::preview;
@@ -120,7 +120,7 @@ impl ChangesPort for Changes {
         let (state, user_id) = (self.0.clone(), user_id.to_owned());
         let subscription_id = subscription_id.to_owned();
         patiently("go on", ChangeError::Unknown, async move {
-            go_on::go_on(&state, &user_id, &subscription_id, amount).await
+            go_on(&state, &user_id, &subscription_id, amount).await
         })
         .await
     }

@@ -58,7 +58,8 @@ pub async fn payer(state: &AppState, lease: &Lease, found: Found) -> Result<bool
             now,
         );
         watch::subscription(&mut tx, read, decided, now).await?;
-        next = sooner(next, look_again(state, decided, now));
+        let ends_at = read.facts.ends_at();
+        next = sooner(next, look_again(state, decided, ends_at, now));
         if let Some(user) = &user {
             changed |= entitle(&mut tx, user, read, decided, lease, now).await?;
         }
@@ -117,13 +118,17 @@ pub(super) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 }
 
 /// When time alone could change the answer, on the policy clock.
-fn look_again(state: &AppState, decided: Access, now: i64) -> Option<i64> {
+///
+/// A renewal is given time to be made and paid; a planned end is none.
+fn look_again(state: &AppState, decided: Access, ends_at: Option<i64>, now: i64) -> Option<i64> {
     if decided.decision == Decision::Hold {
         return Some(now + HELD_MS);
     }
     let at = decided.look_again?;
     let at = match decided.reason {
-        Reason::Paid | Reason::Trial => at + AFTER_RENEWAL_MS + state.rng.below(RENEWAL_JITTER_MS),
+        Reason::Paid | Reason::Trial if ends_at != Some(at) => {
+            at + AFTER_RENEWAL_MS + state.rng.below(RENEWAL_JITTER_MS)
+        }
         _ => at,
     };
     Some(not_past(at, now))

@@ -51,13 +51,19 @@ struct Failure {
     story: String,
 }
 
-/// Plays one history; its differences and its story.
+/// Plays one history, with a rest in its midst; its differences and its story.
 async fn history(room: &Room, seed: u64) -> (Vec<String>, String) {
     let mut play = Play::new(room.clean().await, seed).await;
-    for _ in 0..20 + seed % 30 {
-        play.act().await;
+    let acts = 20 + seed % 30;
+    let mut differences = Vec::new();
+    for part in [acts / 2, acts - acts / 2] {
+        let weather = *play.stage.weather.lock().unwrap();
+        for _ in 0..part {
+            play.act().await;
+        }
+        differences.extend(play.settle().await);
+        *play.stage.weather.lock().unwrap() = weather;
     }
-    let differences = play.settle().await;
     (differences, play.stage.story())
 }
 
