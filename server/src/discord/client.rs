@@ -1,5 +1,6 @@
 //! The real client: a few routes over the wire, obeying what Discord's headers say.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,18 +12,23 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::body::{Answer, GuildBody, encode_reason, read, refusal, snowflake, versioned};
-use super::ratelimit::{Closed, Gates, Route};
-use super::{BotIdentity, DiscordApi, DiscordError, GuildView, Joined, MemberView};
+use super::circuit::Circuit;
+use super::ratelimit::{Closed, Gates, Pass, Route};
+use super::{BotIdentity, DiscordApi, DiscordError, GuildView, Joined, ListedMember, MemberView};
 use crate::clock::Clock;
 use crate::rng::Rng;
+use crate::stripe::Priority;
 use crate::wire::{self, Request, Wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest wait for a gate before the caller is told to come back.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait in line before the caller is told to come back. Windows are of seconds; with a
+/// call it is half as long as a lease.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// What must remain of the total time for a request to be worth sending.
 const SHORTEST_TRY: Duration = Duration::from_millis(500);
+/// The longest page of members there is.
+pub const MEMBERS_PAGE: usize = 1000;
 const MAX_RETRIES: u32 = 2;
 const BACKOFF_MS: i64 = 200;
 const AUDIT_LOG_REASON: HeaderName = HeaderName::from_static("x-audit-log-reason");
@@ -51,13 +57,14 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .build()
 }
 
-/// [`DiscordApi`] over HTTP. Every call ends within 10 s, waits and retries included.
+/// [`DiscordApi`] over HTTP. Every call ends within 10 s, retries included, after 20 s in line.
 pub struct DiscordClient {
     config: DiscordConfig,
     wire: Arc<dyn Wire>,
     clock: Arc<dyn Clock>,
     rng: Rng,
     gates: Gates,
+    circuit: Circuit,
     total: Duration,
 }
 
@@ -65,6 +72,7 @@ struct Call<'a> {
     route: Route,
     method: Method,
     path: &'a [&'a str],
+    query: Option<&'a str>,
     reason: Option<&'a str>,
     body: Option<String>,
 }
@@ -75,6 +83,7 @@ impl<'a> Call<'a> {
             route,
             method: Method::GET,
             path,
+            query: None,
             reason: None,
             body: None,
         }
@@ -108,6 +117,7 @@ impl DiscordClient {
             clock,
             rng,
             gates: Gates::default(),
+            circuit: Circuit::default(),
             total: TOTAL_TIMEOUT,
         }
     }
@@ -119,16 +129,30 @@ impl DiscordClient {
         self
     }
 
+    /// What stops everything is not asked again by everybody: the circuit answers it meanwhile.
+    async fn call(&self, call: Call<'_>) -> Result<Answer, DiscordError> {
+        self.circuit.pass(self.clock.instant())?;
+        let outcome = self.tries(&call).await;
+        // Listing members may be refused for a reason of its own.
+        if call.route != Route::Members {
+            self.circuit
+                .heard(outcome.as_ref().err(), self.clock.instant());
+        }
+        outcome
+    }
+
     /// Every call of ours is idempotent, so a network failure or a 5xx is tried again, and a 429
     /// after the wait it asks for.
-    async fn call(&self, call: Call<'_>) -> Result<Answer, DiscordError> {
-        let deadline = self.clock.instant() + self.total;
+    async fn tries(&self, call: &Call<'_>) -> Result<Answer, DiscordError> {
+        let mut deadline = self.clock.instant() + self.total;
         let mut retries = 0;
         let mut throttled = 0;
         let mut maybe_landed = false;
         loop {
-            self.wait_for_gate(call.route, deadline).await?;
-            let failure = match self.send_once(&call, deadline).await {
+            let pass = self.in_line(call.route, &mut deadline).await?;
+            let answer = self.send_once(call, &pass, deadline).await;
+            drop(pass);
+            let failure = match answer {
                 Ok(answer) if answer.status.is_server_error() => DiscordError::Server {
                     status: answer.status.as_u16(),
                 },
@@ -167,14 +191,24 @@ impl DiscordClient {
         }
     }
 
-    async fn wait_for_gate(&self, route: Route, deadline: Instant) -> Result<(), DiscordError> {
-        let patience = self.clock.instant() + LONGEST_WAIT;
+    /// Waits for a place in the bucket. The time in line is not the call's.
+    async fn in_line(
+        &self,
+        route: Route,
+        deadline: &mut Instant,
+    ) -> Result<Pass<'_>, DiscordError> {
+        let came = self.clock.instant();
+        let ticket = self.gates.queue(route, Priority::current(), came);
         loop {
             let now = self.clock.instant();
-            let Err(closed) = self.gates.pass(route, now) else {
-                return Ok(());
+            let closed = match ticket.pass(now) {
+                Ok(pass) => {
+                    *deadline += now.saturating_duration_since(came);
+                    return Ok(pass);
+                }
+                Err(closed) => closed,
             };
-            if closed.until > patience || closed.until + SHORTEST_TRY > deadline {
+            if closed.until > came + LONGEST_WAIT {
                 return Err(rate_limited(closed, now));
             }
             self.clock
@@ -183,7 +217,12 @@ impl DiscordClient {
         }
     }
 
-    async fn send_once(&self, call: &Call<'_>, deadline: Instant) -> Result<Answer, Lost> {
+    async fn send_once(
+        &self,
+        call: &Call<'_>,
+        pass: &Pass<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, Lost> {
         let began_ms = self.clock.wall_ms();
         let request = self.request(call)?;
         let within = deadline - self.clock.instant();
@@ -195,9 +234,9 @@ impl DiscordClient {
         let status = StatusCode::from_u16(status)
             .map_err(|_| Lost::MaybeSent("the answer has no status".into()))?;
         let now = self.clock.instant();
-        self.gates.learn(call.route, status, &headers, now);
-        let closed = (status == StatusCode::TOO_MANY_REQUESTS)
-            .then(|| self.gates.throttled(call.route, &headers, &body, now));
+        pass.learn(status, &headers, now);
+        let closed =
+            (status == StatusCode::TOO_MANY_REQUESTS).then(|| pass.throttled(&headers, &body, now));
         if let Some(closed) = closed {
             tracing::warn!(
                 route = ?call.route,
@@ -225,6 +264,7 @@ impl DiscordClient {
             .map_err(|()| Lost::Unsendable("DISCORD_API_BASE is not an address of a server"))?
             .pop_if_empty()
             .extend(call.path);
+        url.set_query(call.query);
         let mut token =
             HeaderValue::try_from(format!("Bot {}", self.config.bot_token.expose_secret()))
                 .map_err(|_| Lost::Unsendable("DISCORD_BOT_TOKEN holds characters no token has"))?;
@@ -273,6 +313,7 @@ impl DiscordClient {
             route,
             method,
             path: &path,
+            query: None,
             reason: Some(reason),
             body: None,
         })
@@ -322,6 +363,49 @@ impl DiscordApi for DiscordClient {
         }
     }
 
+    async fn members(&self, after: &str) -> Result<Vec<ListedMember>, DiscordError> {
+        #[derive(Deserialize)]
+        struct Member {
+            user: User,
+            roles: Vec<String>,
+        }
+        #[derive(Deserialize)]
+        struct User {
+            id: String,
+        }
+        let guild = snowflake(&self.config.guild_id)?;
+        let query = format!("limit={MEMBERS_PAGE}&after={}", snowflake(after)?);
+        let path = ["guilds", guild, "members"];
+        let call = Call {
+            query: Some(&query),
+            ..Call::get(Route::Members, &path)
+        };
+        let members: Vec<Member> = match self.call(call).await {
+            Ok(answer) => read(&answer)?,
+            Err(DiscordError::NoGuildAccess { code: 50_001 }) => {
+                return Err(DiscordError::IntentMissing);
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(members
+            .into_iter()
+            .map(|member| ListedMember {
+                id: member.user.id,
+                roles: member.roles,
+            })
+            .collect())
+    }
+
+    async fn role_holders(&self) -> Result<HashMap<String, i64>, DiscordError> {
+        let guild = snowflake(&self.config.guild_id)?;
+        let path = ["guilds", guild, "roles", "member-counts"];
+        read(&self.call(Call::get(Route::RoleHolders, &path)).await?)
+    }
+
+    fn refusals_run_low(&self) -> bool {
+        self.gates.runs_low(self.clock.instant())
+    }
+
     async fn add_role(
         &self,
         user_id: &str,
@@ -360,6 +444,7 @@ impl DiscordApi for DiscordClient {
                 route: Route::Join,
                 method: Method::PUT,
                 path: &path,
+                query: None,
                 reason: None,
                 body: Some(body.to_string()),
             })

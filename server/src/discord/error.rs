@@ -14,7 +14,7 @@ pub enum FailureClass {
 }
 
 /// How long a write whose answer never came may still take effect, in milliseconds.
-pub(super) const MAY_STILL_LAND_MS: i64 = 15_000;
+pub const MAY_STILL_LAND_MS: i64 = 15_000;
 
 /// The closed list of what Discord, or the way to it, can answer instead of what was asked.
 /// Numbers are Discord's JSON error codes.
@@ -50,6 +50,9 @@ pub enum DiscordError {
     /// 30001.
     #[error("the person is in as many servers as Discord allows")]
     TooManyGuilds,
+    /// 50001 where everybody is listed.
+    #[error("the bot may not list the members")]
+    IntentMissing,
     /// 429, or held back here because the limit is known to be used up.
     #[error("Discord's limit is used up for {after_ms} ms")]
     RateLimited { after_ms: i64, global: bool },
@@ -122,9 +125,16 @@ impl DiscordError {
             | Self::Banned
             | Self::InvalidUserToken
             | Self::TooManyGuilds
+            | Self::IntentMissing
             | Self::Refused { .. }
             | Self::Unsendable(_) => FailureClass::NeedsPerson,
         }
+    }
+
+    /// Whether something went wrong there or on the way, rather than that it is to be asked later.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        !matches!(self, Self::RateLimited { .. } | Self::UnknownOutcome)
     }
 
     /// Discord's JSON error code, when there was one.
@@ -132,6 +142,7 @@ impl DiscordError {
     pub fn code(&self) -> Option<i64> {
         match self {
             Self::NoGuildAccess { code } | Self::UnknownMember { code } => Some(*code),
+            Self::IntentMissing => Some(50_001),
             Self::UnknownRole => Some(10_011),
             Self::InvalidRole => Some(50_028),
             Self::MissingPermissions => Some(50_013),
@@ -184,6 +195,10 @@ impl DiscordError {
                 .into(),
             Self::TooManyGuilds => "The person is in as many servers as Discord allows and has \
                 to leave one before they can join."
+                .into(),
+            Self::IntentMissing => "Open discord.com/developers/applications, choose the \
+                application, then Bot, and switch on Server Members Intent under Privileged \
+                Gateway Intents; press Save Changes."
                 .into(),
             Self::RateLimited { .. } => "Discord asked us to wait. It goes on by itself.".into(),
             Self::Server { .. } | Self::Network(_) | Self::Unreadable(_) => {

@@ -3,6 +3,7 @@
 //! Routes, codes and limits are those of Discord's API v10.
 
 mod body;
+mod circuit;
 mod client;
 mod error;
 mod permissions;
@@ -10,10 +11,11 @@ mod ratelimit;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use std::collections::HashMap;
 
 pub use body::versioned;
-pub use client::{DiscordClient, DiscordConfig, http_client};
-pub use error::{DiscordError, FailureClass};
+pub use client::{DiscordClient, DiscordConfig, MEMBERS_PAGE, http_client};
+pub use error::{DiscordError, FailureClass, MAY_STILL_LAND_MS};
 pub use permissions::{
     RoleObstacle, bot_permissions, dangerous, dangerous_in, explain_50013, highest_position,
     role_obstacle,
@@ -31,6 +33,17 @@ pub trait DiscordApi: Send + Sync {
     /// `GET /guilds/{guild}/members/{user}`; `None` when the person is not in the server (10007)
     /// or the account is gone (10013).
     async fn member(&self, user_id: &str) -> Result<Option<MemberView>, DiscordError>;
+
+    /// `GET /guilds/{guild}/members`: up to 1,000 members whose ids are above `after` (`0` to begin
+    /// with), in the order of their ids; fewer only on the last page. Needs the privileged
+    /// `GUILD_MEMBERS` intent.
+    async fn members(&self, after: &str) -> Result<Vec<ListedMember>, DiscordError>;
+
+    /// `GET /guilds/{guild}/roles/member-counts`: how many members hold each role.
+    async fn role_holders(&self) -> Result<HashMap<String, i64>, DiscordError>;
+
+    /// Whether so many answers were refusals that only what a person waits for is still asked.
+    fn refusals_run_low(&self) -> bool;
 
     /// `PUT /guilds/{guild}/members/{user}/roles/{role}`. `reason` is shown in the server's
     /// audit log.
@@ -93,6 +106,14 @@ pub struct GuildRole {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberView {
+    /// Ids, without `@everyone`.
+    pub roles: Vec<String>,
+}
+
+/// A member as the list of all has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMember {
+    pub id: String,
     /// Ids, without `@everyone`.
     pub roles: Vec<String>,
 }

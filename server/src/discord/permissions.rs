@@ -1,6 +1,6 @@
 //! Which roles are dangerous to give, and which a bot is able to give at all.
 
-use super::{GuildRole, GuildView};
+use super::GuildView;
 
 const ADMINISTRATOR: u64 = 1 << 3;
 const MANAGE_ROLES: u64 = 1 << 28;
@@ -73,11 +73,12 @@ pub enum RoleObstacle {
     /// The role belongs to an integration.
     Managed { role: String },
     /// None of the bot's roles has Manage Roles.
-    PermissionMissing,
+    PermissionMissing { bot_role: String },
     /// The role stands at or above the bot's highest one. Positions.
     Hierarchy {
         role: String,
         role_at: i64,
+        bot_role: String,
         bot_at: i64,
     },
     /// Nothing in the roles as they were read says why: they may have changed since.
@@ -99,12 +100,13 @@ impl RoleObstacle {
                 "The role {role} belongs to an integration and cannot be given by anyone else. \
                  Put another role into the plan's rollcall_roles."
             ),
-            Self::PermissionMissing => "The bot lacks the permission Manage Roles. Give it to \
-                the bot's role (Server Settings, Roles)."
-                .into(),
-            Self::Hierarchy { role, .. } => format!(
-                "The role {role} stands above the bot's own. Drag the bot's role above it \
-                 (Server Settings, Roles)."
+            Self::PermissionMissing { bot_role } => format!(
+                "The bot lacks the permission Manage Roles. In Discord open Server Settings, \
+                 Roles, {bot_role}, Permissions; switch on Manage Roles; press Save Changes."
+            ),
+            Self::Hierarchy { role, bot_role, .. } => format!(
+                "The role {role} stands above the bot's own, {bot_role}. In Discord open Server \
+                 Settings, Roles; drag {bot_role} above {role}; press Save Changes."
             ),
             Self::NotInTheRoles => "The bot's rights and its place look right now. Try again; if \
                 Discord still refuses, read the server's roles anew."
@@ -132,18 +134,28 @@ pub fn role_obstacle(
         });
     }
     if bot_permissions(guild, bot_role_ids) & (ADMINISTRATOR | MANAGE_ROLES) == 0 {
-        return Some(RoleObstacle::PermissionMissing);
+        return Some(RoleObstacle::PermissionMissing {
+            bot_role: bot_role(guild, bot_role_ids),
+        });
     }
-    hierarchy(role, highest_position(guild, bot_role_ids))
-}
-
-/// Discord breaks equal positions by id; at the same position the bot is taken to be below.
-fn hierarchy(role: &GuildRole, bot_at: i64) -> Option<RoleObstacle> {
+    let bot_at = highest_position(guild, bot_role_ids);
+    // Discord breaks equal positions by id; at the same one the bot is taken to be below.
     (role.position >= bot_at).then(|| RoleObstacle::Hierarchy {
         role: role.name.clone(),
         role_at: role.position,
+        bot_role: bot_role(guild, bot_role_ids),
         bot_at,
     })
+}
+
+/// The name of the bot's highest role.
+fn bot_role(guild: &GuildView, bot_role_ids: &[String]) -> String {
+    guild
+        .roles
+        .iter()
+        .filter(|role| bot_role_ids.contains(&role.id))
+        .max_by_key(|role| role.position)
+        .map_or_else(|| "the bot's role".to_owned(), |role| role.name.clone())
 }
 
 /// Which of its causes a 50013 on `role_id` had, as far as the roles tell.
@@ -155,6 +167,7 @@ pub fn explain_50013(guild: &GuildView, bot_role_ids: &[String], role_id: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discord::GuildRole;
 
     const SEND_MESSAGES: u64 = 1 << 11;
 
@@ -217,7 +230,9 @@ mod tests {
         assert_eq!(role_obstacle(&able, &bot, "10"), None);
         assert_eq!(
             explain_50013(&unable, &bot, "10"),
-            RoleObstacle::PermissionMissing
+            RoleObstacle::PermissionMissing {
+                bot_role: "role 11".into()
+            }
         );
         for (id, role_at) in [("12", 5), ("13", 6)] {
             assert_eq!(
@@ -225,6 +240,7 @@ mod tests {
                 RoleObstacle::Hierarchy {
                     role: format!("role {id}"),
                     role_at,
+                    bot_role: "role 11".into(),
                     bot_at: 5
                 }
             );

@@ -1,16 +1,21 @@
-//! Discord's limits, learned from its headers and never assumed.
+//! Discord's limits, learned from its headers and never assumed, and the line in front of them.
 //!
 //! Each answer tells its bucket (`X-RateLimit-Bucket`), what remains of it and when it is full
-//! again. A 429 closes the route, or everything when its scope is global. Besides, Discord bans
-//! an address for 10,000 answers of 401, 403 or 429 in 10 minutes, so these are counted and the
-//! door shuts long before.
+//! again. A bucket that nobody has told us of is asked by one request at a time. A 429 closes its
+//! route, or everything when its scope is global. Besides, Discord bans an address for 10,000
+//! answers of 401, 403 or 429 in 10 minutes: these have a budget far below that.
 
-use std::collections::{HashMap, VecDeque};
+mod headers;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
+
+use crate::stripe::Priority;
+use headers::{Told, counts_as_invalid, throttle};
 
 /// The routes, as far as they can have buckets of their own. The guild is always the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,19 +23,20 @@ pub(super) enum Route {
     Bot,
     Guild,
     Member,
+    Members,
+    RoleHolders,
     AddRole,
     RemoveRole,
     Join,
 }
 
 const INVALID_WINDOW: Duration = Duration::from_mins(10);
+/// Nothing goes any more.
 const INVALID_LIMIT: usize = 1_000;
-/// When a 429 does not say how long.
-const UNTOLD_WAIT: Duration = Duration::from_secs(5);
-/// A `Reset-After` beyond this is taken for a mistake.
-const LONGEST_RESET: Duration = Duration::from_hours(24);
-/// Two answers of one window compute its end apart by their latencies.
-const SAME_WINDOW: Duration = Duration::from_millis(400);
+/// Only what a person waits for goes.
+const INVALID_LOW: usize = 750;
+/// How soon to look again when it is an answer, or somebody else's turn, that is waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Why a request has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,27 +54,147 @@ struct State {
     closed: HashMap<Route, Instant>,
     bucket_of: HashMap<Route, String>,
     buckets: HashMap<String, Bucket>,
+    /// Who waits, by rank: the moment they came plus what their class stands behind, so that
+    /// whoever waits long enough goes before whoever is more urgent and came later.
+    line: BTreeMap<(Instant, u64), Route>,
+    came: u64,
     invalid: VecDeque<Instant>,
 }
 
+/// Places in one window. Between the end of one window and the first answer of the next its end
+/// is not known; then as many may be under way as the limit allows.
 #[derive(Debug)]
 struct Bucket {
     limit: u32,
     remaining: u32,
-    resets_at: Instant,
+    /// Not before its true end: an answer tells how long, counted from when it was made.
+    resets_at: Option<Instant>,
+    /// When the window before ended.
+    ended: Option<Instant>,
+    in_flight: u32,
+}
+
+impl Bucket {
+    /// Of a route nobody has told us of: one asks.
+    fn unknown() -> Self {
+        Self {
+            limit: 1,
+            remaining: 1,
+            resets_at: None,
+            ended: None,
+            in_flight: 0,
+        }
+    }
+
+    fn refresh(&mut self, now: Instant) {
+        if let Some(at) = self.resets_at.filter(|at| now >= *at) {
+            self.ended = Some(at);
+            self.resets_at = None;
+            // What is under way may count in the new window.
+            self.remaining = self.limit.saturating_sub(self.in_flight);
+        }
+        if self.resets_at.is_none() && self.in_flight == 0 {
+            self.remaining = self.remaining.max(self.limit);
+        }
+    }
+
+    /// What an answer of it tells. Windows are told apart by their ends, which lie between
+    /// `Reset-After` counted from the sending and from the receiving.
+    fn learn(&mut self, told: &Told, sent: Instant, now: Instant) {
+        self.limit = told.limit.max(1);
+        let (soonest, latest) = (sent + told.reset_after, now + told.reset_after);
+        if self.ended.is_some_and(|end| soonest <= end) {
+            return;
+        }
+        match self.resets_at {
+            Some(end) if soonest <= end => {
+                self.resets_at = Some(end.min(latest));
+                self.remaining = self.remaining.min(told.remaining);
+            }
+            Some(end) => {
+                self.ended = Some(end);
+                self.resets_at = Some(latest);
+                self.remaining = told.remaining.saturating_sub(self.in_flight);
+            }
+            None => {
+                self.resets_at = Some(latest);
+                self.remaining = self.remaining.min(told.remaining);
+            }
+        }
+    }
+}
+
+/// A place in the line; it is left when this is dropped.
+pub(super) struct Ticket<'a> {
+    gates: &'a Gates,
+    key: (Instant, u64),
+    route: Route,
+    urgent: bool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.gates.lock().line.remove(&self.key);
+    }
+}
+
+/// A request that may go, and counts as under way until this is dropped.
+pub(super) struct Pass<'a> {
+    gates: &'a Gates,
+    route: Route,
+    bucket: String,
+    sent: Instant,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gates.lock();
+        if let Some(bucket) = state.buckets.get_mut(&self.bucket) {
+            bucket.in_flight = bucket.in_flight.saturating_sub(1);
+        }
+        let State {
+            bucket_of, buckets, ..
+        } = &mut *state;
+        buckets
+            .retain(|id, bucket| bucket.in_flight > 0 || bucket_of.values().any(|used| used == id));
+    }
 }
 
 impl Gates {
-    /// Takes one request's place in its bucket, or tells how long the gate stays closed.
-    pub fn pass(&self, route: Route, now: Instant) -> Result<(), Closed> {
+    /// Stands in line.
+    pub fn queue(&self, route: Route, priority: Priority, now: Instant) -> Ticket<'_> {
+        let behind = match priority {
+            Priority::Person => 0,
+            Priority::Event => 5,
+            Priority::Bulk => 60,
+        };
         let mut state = self.lock();
-        if let Some(until) = state.everything_until.filter(|until| now < *until) {
-            return Err(Closed {
-                until,
-                global: true,
-            });
+        state.came += 1;
+        let key = (now + Duration::from_secs(behind), state.came);
+        state.line.insert(key, route);
+        Ticket {
+            gates: self,
+            key,
+            route,
+            urgent: priority == Priority::Person,
         }
-        if let Some(until) = state.invalid_until(now) {
+    }
+
+    /// Whether so many answers were refusals that only what a person waits for still goes.
+    pub fn runs_low(&self, now: Instant) -> bool {
+        self.lock().invalid_until(INVALID_LOW, now).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Ticket<'a> {
+    /// Takes one request's place in its bucket, or tells when to ask again.
+    pub fn pass(&self, now: Instant) -> Result<Pass<'a>, Closed> {
+        let mut state = self.gates.lock();
+        if let Some(until) = state.shut(self.urgent, now) {
             return Err(Closed {
                 until,
                 global: true,
@@ -78,106 +204,119 @@ impl Gates {
             until,
             global: false,
         };
-        if let Some(until) = state.closed.get(&route).copied().filter(|at| now < *at) {
+        if let Some(until) = state.closed_until(self.route, now) {
             return Err(closed(until));
         }
-        let State {
-            bucket_of, buckets, ..
-        } = &mut *state;
-        if let Some(bucket) = bucket_of.get(&route).and_then(|id| buckets.get_mut(id)) {
-            if bucket.remaining > 0 {
-                bucket.remaining -= 1;
-            } else if now < bucket.resets_at {
-                return Err(closed(bucket.resets_at));
-            } else {
-                bucket.remaining = bucket.limit.saturating_sub(1);
-            }
+        let name = state.name_of(self.route);
+        // Whoever stands before us takes their places first, unless their route is closed.
+        let ahead = state
+            .line
+            .range(..self.key)
+            .filter(|(_, route)| {
+                state.name_of(**route) == name && state.closed_until(**route, now).is_none()
+            })
+            .count();
+        let bucket = state
+            .buckets
+            .entry(name.clone())
+            .or_insert_with(Bucket::unknown);
+        bucket.refresh(now);
+        if usize::try_from(bucket.remaining).unwrap_or(usize::MAX) <= ahead {
+            let until = match bucket.resets_at {
+                Some(at) if bucket.remaining == 0 => at,
+                _ => now + LOOK_AGAIN,
+            };
+            return Err(closed(until));
         }
-        Ok(())
+        bucket.remaining -= 1;
+        bucket.in_flight += 1;
+        state.line.remove(&self.key);
+        Ok(Pass {
+            gates: self.gates,
+            route: self.route,
+            bucket: name,
+            sent: now,
+        })
     }
+}
 
-    /// Learns from an answer of any kind.
-    pub fn learn(&self, route: Route, status: StatusCode, headers: &HeaderMap, now: Instant) {
-        let mut state = self.lock();
-        if matches!(
-            status,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
-        ) && text(headers, "x-ratelimit-scope") != Some("shared")
-        {
+impl Pass<'_> {
+    /// Learns from the answer, of any kind.
+    pub fn learn(&self, status: StatusCode, headers: &HeaderMap, now: Instant) {
+        let mut state = self.gates.lock();
+        if counts_as_invalid(status, headers) {
             state.invalid.push_back(now);
             if state.invalid.len() > INVALID_LIMIT {
                 state.invalid.pop_front();
             }
         }
-        let (Some(id), Some(limit), Some(remaining), Some(reset_after)) = (
-            text(headers, "x-ratelimit-bucket"),
-            text(headers, "x-ratelimit-limit").and_then(|n| n.parse::<u32>().ok()),
-            text(headers, "x-ratelimit-remaining").and_then(|n| n.parse::<u32>().ok()),
-            seconds(headers, "x-ratelimit-reset-after"),
-        ) else {
-            return;
-        };
-        let told = Bucket {
-            limit: limit.max(1),
-            remaining,
-            resets_at: now + reset_after,
-        };
-        let merged = match state.buckets.remove(id) {
-            // Within one window another request's answer may be the newer one.
-            Some(known) if told.resets_at <= known.resets_at + SAME_WINDOW => Bucket {
-                remaining: told.remaining.min(known.remaining),
-                resets_at: told.resets_at.max(known.resets_at),
-                ..told
-            },
-            _ => told,
-        };
-        state.buckets.insert(id.to_owned(), merged);
-        state.bucket_of.insert(route, id.to_owned());
         let State {
             bucket_of, buckets, ..
         } = &mut *state;
-        buckets.retain(|id, _| bucket_of.values().any(|used| used == id));
+        let Some(told) = Told::of(headers) else {
+            // A route that is not limited, or an edge that answered: more than one may ask.
+            if status.is_success()
+                && !bucket_of.contains_key(&self.route)
+                && let Some(bucket) = buckets.get_mut(&self.bucket)
+            {
+                bucket.limit = u32::MAX;
+                bucket.remaining = u32::MAX;
+                bucket_of.insert(self.route, self.bucket.clone());
+            }
+            return;
+        };
+        let new = bucket_of.get(&self.route) != Some(&told.bucket);
+        if new {
+            bucket_of.insert(self.route, told.bucket.clone());
+        }
+        let bucket = buckets
+            .entry(told.bucket.clone())
+            .or_insert_with(|| Bucket {
+                limit: told.limit,
+                remaining: told.limit,
+                ..Bucket::unknown()
+            });
+        bucket.learn(&told, self.sent, now);
     }
 
     /// A 429: closes the route, or everything. Answers until when.
-    pub fn throttled(
-        &self,
-        route: Route,
-        headers: &HeaderMap,
-        body: &[u8],
-        now: Instant,
-    ) -> Closed {
-        let told: Throttle = serde_json::from_slice(body).unwrap_or_default();
-        let wait = [
-            seconds(headers, "retry-after"),
-            told.retry_after.and_then(duration),
-        ]
-        .into_iter()
-        .flatten()
-        .max()
-        .unwrap_or(UNTOLD_WAIT);
-        let global = told.global
-            || text(headers, "x-ratelimit-global").is_some()
-            || text(headers, "x-ratelimit-scope") == Some("global");
+    pub fn throttled(&self, headers: &HeaderMap, body: &[u8], now: Instant) -> Closed {
+        let (wait, global) = throttle(headers, body);
         let until = now + wait;
-        let mut state = self.lock();
+        let mut state = self.gates.lock();
         if global {
             state.everything_until = state.everything_until.max(Some(until));
         } else {
-            let at = state.closed.entry(route).or_insert(until);
+            let at = state.closed.entry(self.route).or_insert(until);
             *at = (*at).max(until);
         }
         Closed { until, global }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl State {
-    /// Until when the door stays shut because too many requests were refused.
-    fn invalid_until(&mut self, now: Instant) -> Option<Instant> {
+    /// Until when nothing goes, or nothing but what is urgent.
+    fn shut(&mut self, urgent: bool, now: Instant) -> Option<Instant> {
+        let most = if urgent { INVALID_LIMIT } else { INVALID_LOW };
+        self.everything_until
+            .filter(|until| now < *until)
+            .max(self.invalid_until(most, now))
+    }
+
+    fn closed_until(&self, route: Route, now: Instant) -> Option<Instant> {
+        self.closed.get(&route).copied().filter(|at| now < *at)
+    }
+
+    /// The bucket of a route, or the one it has while that is not known.
+    fn name_of(&self, route: Route) -> String {
+        self.bucket_of
+            .get(&route)
+            .cloned()
+            .unwrap_or_else(|| format!("unknown {route:?}"))
+    }
+
+    /// Until when more than `most` answers of the last ten minutes were refusals.
+    fn invalid_until(&mut self, most: usize, now: Instant) -> Option<Instant> {
         while self
             .invalid
             .front()
@@ -185,191 +324,10 @@ impl State {
         {
             self.invalid.pop_front();
         }
-        if self.invalid.len() < INVALID_LIMIT {
-            return None;
-        }
-        self.invalid.front().map(|at| *at + INVALID_WINDOW)
+        let over = self.invalid.len().checked_sub(most)?;
+        self.invalid.get(over).map(|at| *at + INVALID_WINDOW)
     }
-}
-
-/// Discord's body of a 429. Its `retry_after` is finer than the header's whole seconds.
-#[derive(Default, serde::Deserialize)]
-struct Throttle {
-    #[serde(default)]
-    retry_after: Option<f64>,
-    #[serde(default)]
-    global: bool,
-}
-
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
-    duration(text(headers, name)?.parse().ok()?)
-}
-
-fn duration(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|duration| *duration <= LONGEST_RESET)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http::HeaderValue;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| {
-                (
-                    http::HeaderName::from_static(name),
-                    HeaderValue::from_str(value).unwrap(),
-                )
-            })
-            .collect()
-    }
-
-    fn bucket(id: &str, limit: &str, remaining: &str, reset_after: &str) -> HeaderMap {
-        headers(&[
-            ("x-ratelimit-bucket", id),
-            ("x-ratelimit-limit", limit),
-            ("x-ratelimit-remaining", remaining),
-            ("x-ratelimit-reset-after", reset_after),
-        ])
-    }
-
-    #[test]
-    fn a_used_up_bucket_closes_its_routes_until_it_resets() {
-        let gates = Gates::default();
-        let now = Instant::now();
-        gates.pass(Route::AddRole, now).unwrap();
-        gates.learn(
-            Route::AddRole,
-            StatusCode::NO_CONTENT,
-            &bucket("roles", "3", "1", "2.5"),
-            now,
-        );
-        gates.learn(
-            Route::RemoveRole,
-            StatusCode::NO_CONTENT,
-            &bucket("roles", "3", "1", "2.5"),
-            now,
-        );
-        gates.pass(Route::RemoveRole, now).unwrap();
-        let closed = gates.pass(Route::AddRole, now + MS).unwrap_err();
-        assert_eq!(closed.until, now + 2500 * MS);
-        assert!(!closed.global);
-        gates.pass(Route::Member, now + MS).unwrap();
-
-        let after = now + 2500 * MS;
-        for _ in 0..3 {
-            gates.pass(Route::AddRole, after).unwrap();
-        }
-    }
-
-    #[test]
-    fn an_old_answer_does_not_give_back_what_was_taken_since() {
-        let gates = Gates::default();
-        let now = Instant::now();
-        let told = bucket("roles", "3", "2", "2");
-        gates.learn(Route::AddRole, StatusCode::NO_CONTENT, &told, now);
-        gates.pass(Route::AddRole, now).unwrap();
-        gates.pass(Route::AddRole, now).unwrap();
-        gates.learn(Route::AddRole, StatusCode::NO_CONTENT, &told, now + MS);
-        assert!(gates.pass(Route::AddRole, now + MS).is_err());
-
-        let next_window = bucket("roles", "3", "2", "2");
-        gates.learn(
-            Route::AddRole,
-            StatusCode::NO_CONTENT,
-            &next_window,
-            now + 2100 * MS,
-        );
-        assert!(gates.pass(Route::AddRole, now + 2100 * MS).is_ok());
-    }
-
-    #[test]
-    fn a_throttle_closes_its_route_and_a_global_one_everything() {
-        let gates = Gates::default();
-        let now = Instant::now();
-        let closed = gates.throttled(
-            Route::AddRole,
-            &headers(&[("retry-after", "1"), ("x-ratelimit-scope", "user")]),
-            br#"{"retry_after":0.25,"global":false}"#,
-            now,
-        );
-        assert_eq!(closed.until, now + 1000 * MS);
-        assert!(gates.pass(Route::AddRole, now).is_err());
-        assert!(gates.pass(Route::AddRole, now + 1000 * MS).is_ok());
-        assert!(gates.pass(Route::Member, now).is_ok());
-
-        let closed = gates.throttled(
-            Route::AddRole,
-            &headers(&[("x-ratelimit-global", "true")]),
-            br#"{"retry_after":0.5,"global":true}"#,
-            now,
-        );
-        assert!(closed.global);
-        assert!(
-            gates
-                .pass(Route::Member, now + 499 * MS)
-                .unwrap_err()
-                .global
-        );
-        assert!(gates.pass(Route::Member, now + 500 * MS).is_ok());
-    }
-
-    #[test]
-    fn a_throttle_that_tells_nothing_or_nonsense_still_waits() {
-        for (value, body) in [
-            (None, ""),
-            (Some("never"), "<html>"),
-            (Some("-1"), r#"{"retry_after":"x"}"#),
-            (Some("1e300"), "{}"),
-            (Some("NaN"), "{}"),
-        ] {
-            let gates = Gates::default();
-            let now = Instant::now();
-            let map = value.map_or_else(HeaderMap::new, |v| headers(&[("retry-after", v)]));
-            let closed = gates.throttled(Route::Bot, &map, body.as_bytes(), now);
-            assert_eq!(closed.until, now + UNTOLD_WAIT, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn many_refusals_shut_the_door_before_discord_bans_the_address() {
-        let gates = Gates::default();
-        let now = Instant::now();
-        let none = HeaderMap::new();
-        for _ in 0..INVALID_LIMIT - 1 {
-            gates.learn(Route::AddRole, StatusCode::FORBIDDEN, &none, now);
-        }
-        assert!(gates.pass(Route::Bot, now).is_ok());
-        gates.learn(Route::Member, StatusCode::UNAUTHORIZED, &none, now + MS);
-        assert_eq!(
-            gates.pass(Route::Bot, now + MS).unwrap_err().until,
-            now + INVALID_WINDOW
-        );
-        for _ in 0..INVALID_LIMIT * 3 {
-            gates.learn(Route::Member, StatusCode::UNAUTHORIZED, &none, now + MS);
-        }
-        assert!(gates.lock().invalid.len() <= INVALID_LIMIT);
-        assert!(gates.pass(Route::Bot, now + MS + INVALID_WINDOW).is_ok());
-    }
-
-    #[test]
-    fn buckets_that_no_route_uses_are_forgotten() {
-        let gates = Gates::default();
-        let now = Instant::now();
-        for n in 0..100 {
-            let told = bucket(&format!("bucket-{n}"), "5", "4", "1");
-            gates.learn(Route::AddRole, StatusCode::NO_CONTENT, &told, now);
-        }
-        assert_eq!(gates.lock().buckets.len(), 1);
-    }
-}
+mod tests;

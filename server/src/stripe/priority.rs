@@ -1,4 +1,4 @@
-//! Who a request to Stripe is for. It is said once, around the work, rather than handed through
+//! Who a request to Stripe or Discord is for. It is said once, around the work, rather than handed through
 //! every call: whoever says nothing is a person who waits.
 
 use crate::db::dirty::Class;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sandbox::discord::{Discord, Effect, Fault, Scope};
+use sandbox::discord::{Discord, Effect, Fault, Limit, Scope};
 use sandbox::shell::{Options, Sandbox};
 use secrecy::SecretString;
 use server::clock::ManualClock;
@@ -14,6 +14,7 @@ use server::discord::{
     dangerous, explain_50013, http_client, role_obstacle,
 };
 use server::rng::Rng;
+use server::stripe::Priority;
 use server::wire::HttpWire;
 use tokio::time::Instant;
 use url::Url;
@@ -170,6 +171,7 @@ async fn a_refused_role_says_whether_the_right_or_the_place_is_missing() {
         RoleObstacle::Hierarchy {
             role: "Founder".into(),
             role_at: 6,
+            bot_role: "Rollcall".into(),
             bot_at: 5
         }
     );
@@ -181,7 +183,9 @@ async fn a_refused_role_says_whether_the_right_or_the_place_is_missing() {
     let guild = door.client.guild().await.unwrap();
     assert_eq!(
         explain_50013(&guild, &bot_roles, MEMBER),
-        RoleObstacle::PermissionMissing
+        RoleObstacle::PermissionMissing {
+            bot_role: "Rollcall".into()
+        }
     );
     assert_eq!(
         door.calls("PUT", ROLE_ROUTE),
@@ -211,6 +215,8 @@ async fn a_bot_shut_out_stops_everything() {
     ] {
         assert_eq!(error.class(), FailureClass::StopAll, "{error:?}");
     }
+    let asked = door.discord(|discord| discord.calls.total());
+    assert_eq!(asked, 2, "the others were answered by the circuit");
 }
 
 #[tokio::test]
@@ -390,6 +396,54 @@ async fn many_calls_at_once_stay_within_the_bucket_once_it_is_known() {
     }
     let refused = door.discord(|discord| discord.calls.iter().filter(|c| c.status == 429).count());
     assert_eq!(refused, 0);
+}
+
+#[tokio::test]
+async fn who_just_paid_goes_before_a_sweep() {
+    let door = Door::open().await;
+    let one = Limit {
+        requests: 1,
+        per_ms: 250,
+    };
+    door.discord(|discord| discord.limits.set("member-roles", one));
+    door.client.add_role(ADA, MEMBER, "r").await.unwrap();
+    let gives = |priority: Priority, person: &'static str| {
+        priority.during(door.client.add_role(person, MEMBER, "r"))
+    };
+    let (first, second, third, fourth) = tokio::join!(
+        gives(Priority::Bulk, "1100000000000000102"),
+        gives(Priority::Bulk, "1100000000000000103"),
+        gives(Priority::Event, "1100000000000000104"),
+        gives(Priority::Person, "1100000000000000105"),
+    );
+    for outcome in [first, second, third, fourth] {
+        outcome.unwrap();
+    }
+    let order: Vec<(u16, String)> = door.discord(|discord| {
+        let roles = discord.calls.iter().filter(|c| c.path.contains("/roles/"));
+        roles
+            .map(|c| (c.status, c.path.split('/').rev().nth(2).unwrap().to_owned()))
+            .collect()
+    });
+    let expected = [101, 105, 104, 102, 103].map(|n| (204, format!("1100000000000000{n}")));
+    assert_eq!(order, expected);
+}
+
+#[tokio::test]
+async fn everybody_is_listed_by_pages_and_the_intent_is_named() {
+    let door = Door::open().await;
+    let everybody = door.client.members("0").await.unwrap();
+    let known = door.discord(|discord| discord.guild.members.len());
+    assert_eq!(everybody.len(), known);
+    let later = door.client.members(&everybody[0].id).await.unwrap();
+    assert_eq!(later[..], everybody[1..]);
+    let holders = door.client.role_holders().await.unwrap();
+    assert_eq!(holders.get(MODERATOR), Some(&1));
+    door.discord(|discord| discord.application.intents.members = false);
+    let error = door.client.members("0").await.unwrap_err();
+    assert_eq!(error, DiscordError::IntentMissing);
+    assert_eq!(error.class(), FailureClass::NeedsPerson);
+    assert!(door.client.guild().await.is_ok(), "it stops nothing else");
 }
 
 #[tokio::test]
