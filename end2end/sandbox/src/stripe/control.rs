@@ -141,6 +141,15 @@ impl Stripe {
         }
     }
 
+    /// Answers for a customer as if it were of another account, or knows it again.
+    pub fn forget_customer(&mut self, customer: &str, forgotten: bool) {
+        if forgotten {
+            self.unknown.insert(customer.to_owned());
+        } else {
+            self.unknown.remove(customer);
+        }
+    }
+
     /// Cancels a subscription at once.
     pub fn cancel_now(&mut self, now_ms: i64, subscription: &str) -> Result<(), String> {
         self.running(now_ms, subscription)?;

@@ -29,14 +29,14 @@ impl Stripe {
     pub(super) fn customer(&self, id: &str, param: &str) -> Outcome<&Customer> {
         self.customers
             .get(id)
-            .filter(|customer| !customer.deleted)
+            .filter(|customer| !customer.deleted && !self.unknown.contains(id))
             .ok_or_else(|| Refusal::no_such("customer", id, param))
     }
 
     /// An existing customer named by a listing's filter.
     pub(super) fn customer_filter<'a>(&self, p: &Params<'a>) -> Outcome<Option<&'a str>> {
         match p.filled("customer")? {
-            Some(id) if !self.customers.has(id) => {
+            Some(id) if !self.customers.has(id) || self.unknown.contains(id) => {
                 Err(Refusal::no_such("customer", id, "customer"))
             }
             other => Ok(other),
@@ -65,6 +65,7 @@ impl Stripe {
                 let customer = self
                     .customers
                     .get(id)
+                    .filter(|_| !self.unknown.contains(*id))
                     .ok_or_else(|| Refusal::not_found("customer", id))?;
                 Ok(Some(render_customer(customer)))
             }

@@ -32,7 +32,7 @@ mod table;
 mod timers;
 mod webhooks;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub use cards::CardKind;
 pub use demo::DemoRoles;
@@ -114,6 +114,8 @@ pub struct Stripe {
     outbox: Outbox,
     endpoints: Table<Endpoint>,
     customers: Table<Customer>,
+    /// Customers that are answered as if nobody had ever made them.
+    unknown: BTreeSet<String>,
     products: Table<Product>,
     prices: Table<Price>,
     methods: Table<PaymentMethod>,
@@ -158,6 +160,7 @@ impl Stripe {
             outbox: Outbox::default(),
             endpoints: Table::default(),
             customers: Table::default(),
+            unknown: BTreeSet::new(),
             products: Table::default(),
             prices: Table::default(),
             methods: Table::default(),
