@@ -6,7 +6,7 @@ import { eventually, OPERATOR, stage, type World } from "./support/world.ts";
 
 const scene = stage();
 
-const PAGES = ["Overview", "Inbox", "Work", "Incidents", "Roles", "People"];
+const PAGES = ["Overview", "Inbox", "Work", "Incidents", "Roles", "Brake", "People"];
 
 function tab(page: Page, name: string) {
   return page.getByRole("navigation", { name: "Desk" }).getByRole("link", { name });

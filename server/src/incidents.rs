@@ -18,6 +18,8 @@ pub async fn open(
         "INSERT INTO incidents (kind, subject, detail, opened_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (kind, subject) DO UPDATE SET detail = excluded.detail, \
          opened_at = CASE WHEN incidents.closed_at IS NULL THEN incidents.opened_at ELSE excluded.opened_at END, \
+         mailed_at = CASE WHEN incidents.closed_at IS NULL THEN incidents.mailed_at ELSE NULL END, \
+         messaged_at = CASE WHEN incidents.closed_at IS NULL THEN incidents.messaged_at ELSE NULL END, \
          closed_at = NULL",
     )
     .bind(kind)
@@ -56,6 +58,21 @@ pub async fn known(conn: &mut AnyConnection, kind: &str, subject: &str) -> Resul
             .fetch_optional(conn)
             .await?;
     Ok(found.is_some())
+}
+
+/// Since when such an incident is open.
+pub async fn open_since(
+    conn: &mut AnyConnection,
+    kind: &str,
+    subject: &str,
+) -> Result<Option<i64>, DbError> {
+    Ok(sqlx::query_scalar(
+        "SELECT opened_at FROM incidents WHERE kind = $1 AND subject = $2 AND closed_at IS NULL",
+    )
+    .bind(kind)
+    .bind(subject)
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// How many are open.

@@ -15,6 +15,7 @@ use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::Notify;
 
 /// Cheap to clone; everything is behind one `Arc`.
@@ -38,6 +39,8 @@ pub struct Services {
     /// How the signatures of webhooks have been.
     pub signatures: Signatures,
     pub leptos: LeptosOptions,
+    /// Whether the operator was told that Discord refuses too much.
+    pub refusals_told: AtomicBool,
     /// Webhooks on their way into the database.
     pub intake: Batches,
     /// Told when something was marked; the worker waits for it.

@@ -89,7 +89,7 @@ pub(super) fn operator() -> Result<(Viewer, Arc<dyn AdminPort>), AdminError> {
 
 /// Leads a browser back to the page it came from with a word of what was done; a script gets
 /// the typed error.
-fn tell(done: Result<Done, AdminError>, back: &str) -> Result<(), AdminError> {
+pub(super) fn tell(done: Result<Done, AdminError>, back: &str) -> Result<(), AdminError> {
     let back = own_page(back);
     match done {
         Ok(done) => answer::see_other(&with(back, "done", done.slug())),

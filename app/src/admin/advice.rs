@@ -14,7 +14,9 @@ pub struct Advice {
 /// Kinds nobody wrote words for are told by their detail, and can be closed by hand.
 #[must_use]
 pub fn advice(kind: &str) -> Advice {
-    of_stripe(kind).unwrap_or_else(|| of_the_rest(kind))
+    of_stripe(kind)
+        .or_else(|| of_discord(kind))
+        .unwrap_or_else(|| of_the_rest(kind))
 }
 
 /// What stands between us and Stripe.
@@ -60,6 +62,55 @@ fn of_stripe(kind: &str) -> Option<Advice> {
             title: "Events of Stripe’s other mode arrive",
             meaning: "They are recorded and change nothing.",
             todo: "Delete the endpoint of the other mode that points here. This closes a day after the last one.",
+            closes_itself: true,
+        },
+        _ => return None,
+    })
+}
+
+/// What stands between us and Discord, and what holds roles back.
+fn of_discord(kind: &str) -> Option<Advice> {
+    Some(match kind {
+        "brake" => Advice {
+            title: "The brake holds",
+            meaning: "Many would lose a role within an hour for one cause, so nobody else does.",
+            todo: "Look under Brake whether that is right. If it is, lift it there; if not, mend what caused it first.",
+            closes_itself: true,
+        },
+        "observe" => Advice {
+            title: "Nothing is changed at Discord yet",
+            meaning: "Roles of your plans had holders before Rollcall came. It only shows what it would do.",
+            todo: "Look at it under Brake, then say go there.",
+            closes_itself: true,
+        },
+        "discord_token" => Advice {
+            title: "Discord refuses the bot’s token",
+            meaning: "Nobody’s roles change, and nothing is recorded of anybody.",
+            todo: "Copy the token again from the application’s page at Discord, set DISCORD_BOT_TOKEN and start the server again.",
+            closes_itself: true,
+        },
+        "discord_access" => Advice {
+            title: "The bot is not in the server",
+            meaning: "Nobody’s roles change, and nothing is recorded of anybody.",
+            todo: "Invite it again with the link that `rollcall setup` prints. Everybody who waits is looked at by itself then.",
+            closes_itself: true,
+        },
+        "discord_blocked" => Advice {
+            title: "Discord refuses this server’s address",
+            meaning: "Nobody’s roles change until it answers again.",
+            todo: "Wait an hour. If it goes on, look for another program that uses the same address or token.",
+            closes_itself: true,
+        },
+        "discord_refusals" => Advice {
+            title: "Discord refuses too many requests",
+            meaning: "Only what a person waits for is asked, so that Discord does not ban this address.",
+            todo: "The other incidents say what it refuses: mend that. This closes when the refusals are ten minutes old.",
+            closes_itself: true,
+        },
+        "members_intent" => Advice {
+            title: "The bot may not list the members",
+            meaning: "Roles follow payments as before, but nobody looks at everybody every few hours.",
+            todo: "Do what the detail says. It is tried again by itself.",
             closes_itself: true,
         },
         _ => return None,
@@ -112,8 +163,8 @@ fn of_the_rest(kind: &str) -> Advice {
         },
         "role refused" => Advice {
             title: "Discord refused a role",
-            meaning: "The person does not have the role their membership gives, or still has one it does not give.",
-            todo: "Do what the detail says in the server’s settings. It is tried again by itself within ten minutes.",
+            meaning: "Whoever is to have the role does not get it, or whoever lost it still has it. Under Brake stands who.",
+            todo: "Do what the detail says. It is tried again by itself within seconds of the change.",
             closes_itself: true,
         },
         "plan role" => Advice {

@@ -18,16 +18,18 @@ pub(super) enum Tab {
     Work,
     Incidents,
     Roles,
+    Brake,
     People,
 }
 
 impl Tab {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Overview,
         Self::Inbox,
         Self::Work,
         Self::Incidents,
         Self::Roles,
+        Self::Brake,
         Self::People,
     ];
 
@@ -38,6 +40,7 @@ impl Tab {
             Self::Work => "Work",
             Self::Incidents => "Incidents",
             Self::Roles => "Roles",
+            Self::Brake => "Brake",
             Self::People => "People",
         }
     }
@@ -49,6 +52,7 @@ impl Tab {
             Self::Work => "/admin/work",
             Self::Incidents => "/admin/incidents",
             Self::Roles => "/admin/roles",
+            Self::Brake => "/admin/brake",
             Self::People => "/admin/people",
         }
     }
@@ -59,6 +63,7 @@ impl Tab {
             Self::Work => counts.parked,
             Self::Incidents => counts.incidents,
             Self::Roles => counts.waiting,
+            Self::Brake => counts.held,
             Self::Overview | Self::Inbox | Self::People => 0,
         }
     }

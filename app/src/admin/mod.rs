@@ -5,11 +5,16 @@ mod act;
 pub mod actions;
 pub mod advice;
 #[cfg(feature = "ssr")]
+pub mod brake;
+#[cfg(feature = "ssr")]
+pub mod brake_actions;
+#[cfg(feature = "ssr")]
 mod desk;
 #[cfg(feature = "ssr")]
 pub mod inbox;
 #[cfg(feature = "ssr")]
 pub mod incidents;
+mod losses;
 #[cfg(feature = "ssr")]
 pub mod overview;
 #[cfg(feature = "ssr")]
@@ -21,6 +26,7 @@ pub mod roles;
 pub mod work;
 
 pub use act::ActForm;
+pub use losses::{BrakePage, HeldRole, LossCause, PlanHealth, Pulled, Sweep, Switched};
 pub use problem::Done;
 
 use async_trait::async_trait;
@@ -69,6 +75,8 @@ pub struct Counts {
     pub incidents: i64,
     /// Roles that wait for the operator's yes.
     pub waiting: i64,
+    /// Brakes that hold, and observing.
+    pub held: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,6 +270,18 @@ pub trait AdminPort: Send + Sync {
     async fn incidents(&self) -> Result<Incidents, AdminError>;
 
     async fn roles(&self) -> Result<Roles, AdminError>;
+
+    /// The switches, what they and Discord hold back, and whether plans can be granted.
+    async fn brake(&self) -> Result<BrakePage, AdminError>;
+
+    /// Holds every removal, or lets them go on.
+    async fn freeze(&self, operator: &str, on: bool) -> Result<Done, AdminError>;
+
+    /// Lets losses of a cause go on that its brake holds.
+    async fn lift_brake(&self, operator: &str, cause: LossCause) -> Result<Done, AdminError>;
+
+    /// Ends observing: from now on roles are given and taken.
+    async fn stop_observing(&self, operator: &str) -> Result<Done, AdminError>;
 
     /// By our id, an id at Discord, a Stripe customer, or the whole name whatever its case.
     async fn people(&self, search: &str) -> Result<Vec<PersonFound>, AdminError>;

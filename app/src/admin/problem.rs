@@ -85,10 +85,14 @@ pub enum Done {
     Declined,
     Allowed,
     Withdrawn,
+    Frozen,
+    Thawed,
+    Lifted,
+    Going,
 }
 
 impl Done {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Replayed,
         Self::NotForUs,
         Self::Retried,
@@ -98,6 +102,10 @@ impl Done {
         Self::Declined,
         Self::Allowed,
         Self::Withdrawn,
+        Self::Frozen,
+        Self::Thawed,
+        Self::Lifted,
+        Self::Going,
     ];
 
     /// The word in `?done=`.
@@ -113,6 +121,10 @@ impl Done {
             Self::Declined => "declined",
             Self::Allowed => "allowed",
             Self::Withdrawn => "withdrawn",
+            Self::Frozen => "frozen",
+            Self::Thawed => "thawed",
+            Self::Lifted => "lifted",
+            Self::Going => "going",
         }
     }
 
@@ -135,6 +147,10 @@ impl Done {
                 "Allowed, for exactly these rights. Everybody who waits for the role gets it now."
             }
             Self::Withdrawn => "Taken back. Nobody else gets the role; who has it keeps it.",
+            Self::Frozen => "Frozen. Nobody loses a role until you let removals go on.",
+            Self::Thawed => "Removals go on. What was held is looked at again now.",
+            Self::Lifted => "Lifted. What the brake held goes on now.",
+            Self::Going => "Roles are given and taken from now on. Everybody is looked at now.",
         }
     }
 }

@@ -114,6 +114,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/work") view=admin::work::DeskWork ssr=SsrMode::Async />
                     <Route path=path!("/admin/incidents") view=admin::incidents::DeskIncidents ssr=SsrMode::Async />
                     <Route path=path!("/admin/roles") view=admin::roles::DeskRoles ssr=SsrMode::Async />
+                    <Route path=path!("/admin/brake") view=admin::brake::DeskBrake ssr=SsrMode::Async />
                     <Route path=path!("/admin/people") view=admin::people::DeskPeople ssr=SsrMode::Async />
                     <Route path=path!("/login/problem") view=login::problem::Problem ssr=SsrMode::Async />
                 </Routes>

@@ -1,5 +1,6 @@
 //! The desk: figures, inbox, work, incidents, what needs a yes, and people, for operators.
 
+mod brake;
 mod inbox;
 mod incidents;
 mod overview;
@@ -13,8 +14,8 @@ use crate::audit;
 use crate::db::DbError;
 use crate::state::AppState;
 use app::admin::{
-    AdminError, AdminPort, Counts, Done, InboxAsked, InboxPage, Incidents, Overview, PersonFound,
-    Roles, Work,
+    AdminError, AdminPort, BrakePage, Counts, Done, InboxAsked, InboxPage, Incidents, LossCause,
+    Overview, PersonFound, Roles, Work,
 };
 use async_trait::async_trait;
 use sqlx::AnyConnection;
@@ -117,6 +118,22 @@ impl AdminPort for Admin {
 
     async fn roles(&self) -> Result<Roles, AdminError> {
         roles::roles(&self.0).await.map_err(|e| unavailable(&e))
+    }
+
+    async fn brake(&self) -> Result<BrakePage, AdminError> {
+        brake::page(&self.0).await.map_err(|e| unavailable(&e))
+    }
+
+    async fn freeze(&self, operator: &str, on: bool) -> Result<Done, AdminError> {
+        Ok(brake::freeze(&self.0, operator, on).await?)
+    }
+
+    async fn lift_brake(&self, operator: &str, cause: LossCause) -> Result<Done, AdminError> {
+        Ok(brake::lift(&self.0, operator, cause).await?)
+    }
+
+    async fn stop_observing(&self, operator: &str) -> Result<Done, AdminError> {
+        Ok(brake::go(&self.0, operator).await?)
     }
 
     async fn people(&self, search: &str) -> Result<Vec<PersonFound>, AdminError> {

@@ -30,6 +30,7 @@ pub async fn counts(state: &AppState) -> Result<Counts, DbError> {
         parked,
         incidents: incidents::count_open(&mut conn).await?,
         waiting,
+        held: super::brake::holding(&mut conn).await?,
     })
 }
 

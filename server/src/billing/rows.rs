@@ -81,6 +81,8 @@ pub struct GrantRow {
     pub code: Option<i64>,
     pub detail: Option<String>,
     pub answered_at: Option<i64>,
+    /// What a held one is held from: `give` or `take`.
+    pub held_act: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -242,7 +244,7 @@ async fn prices(
 async fn grants(conn: &mut AnyConnection, user_id: &str) -> Result<Vec<GrantRow>, DbError> {
     Ok(sqlx::query_as(
         "SELECT roles.role_id, guild_roles.name AS role_name, grants.state, grants.code, grants.detail, \
-         grants.answered_at FROM ( \
+         grants.held_act, grants.answered_at FROM ( \
            SELECT role_id FROM grants WHERE user_id = $1 \
            UNION SELECT plan_roles.role_id FROM entitlements \
              JOIN plan_roles ON plan_roles.plan_id = entitlements.plan_id \

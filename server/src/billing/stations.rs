@@ -223,6 +223,11 @@ fn line(grant: &GrantRow) -> RoleLine {
             "Discord refused to take it away; the operator has been told.".to_owned(),
         ),
         Some("revoking") => (Waiting, "Being taken away.".to_owned()),
+        Some("held") if grant.held_act.as_deref() == Some("give") => (
+            Waiting,
+            "Not set yet: the operator has to start that first.".to_owned(),
+        ),
+        Some("held") => (Waiting, "You keep it for now.".to_owned()),
         Some("gone") => (Ended, "Discord confirmed that it is gone.".to_owned()),
         Some("refused") => (
             Attention,
@@ -256,11 +261,10 @@ pub fn must_join(rows: &Rows) -> bool {
 pub fn discord(rows: &Rows, roles: &[RoleLine], standing: Standing) -> Station {
     use StationState::{Attention, Ended, Granted, Idle, Waiting};
     let at = roles.iter().filter_map(|role| role.at).max();
-    let wanted = rows
-        .grants
-        .iter()
-        .zip(roles)
-        .filter(|(grant, _)| !matches!(grant.state.as_deref(), Some("gone" | "revoking")));
+    let wanted = rows.grants.iter().zip(roles).filter(|(grant, _)| {
+        let held_on_to = grant.held_act.as_deref() == Some("take");
+        !held_on_to && !matches!(grant.state.as_deref(), Some("gone" | "revoking"))
+    });
     let worst = wanted
         .map(|(_, role)| role.state)
         .max_by_key(|state| match state {

@@ -85,6 +85,10 @@ pub struct Config {
     pub json_logs: bool,
     /// How long the inbox is kept.
     pub retention_days: u32,
+    /// How many of those who have roles may lose one within an hour for one cause.
+    pub brake_percent: i64,
+    /// How often everybody in the server is looked at.
+    pub reconcile_hours: u32,
     /// Where the built stylesheet, script and wasm are.
     pub site_root: String,
     /// Origins of Stripe's hosted pages on a domain of the community's own.
@@ -162,6 +166,8 @@ impl Config {
                 Some(_) => return Err(invalid("LOG_FORMAT", "text or json")),
             },
             retention_days: retention(&get)?,
+            brake_percent: within(&get, "BRAKE_PERCENT", "10", 1..=100)?,
+            reconcile_hours: within(&get, "RECONCILE_HOURS", "6", 1..=24 * 7)?,
             site_root: get("LEPTOS_SITE_ROOT").unwrap_or_else(|| "target/site".to_owned()),
             checkout_origins: origins(&get)?,
             checkout: CheckoutSettings {
@@ -235,6 +241,26 @@ fn list(text: Option<String>) -> Vec<String> {
         .map(|part| part.trim().to_owned())
         .filter(|part| !part.is_empty())
         .collect()
+}
+
+/// A whole number in a range.
+fn within<T>(
+    get: &Get,
+    name: &'static str,
+    default: &str,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<T, ConfigError>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display,
+    T::Err: std::fmt::Display,
+{
+    let number = parse(name, get(name).as_deref().unwrap_or(default))?;
+    if range.contains(&number) {
+        Ok(number)
+    } else {
+        let (from, to) = range.into_inner();
+        Err(invalid(name, &format!("it must be from {from} to {to}")))
+    }
 }
 
 /// Off unless it says otherwise.

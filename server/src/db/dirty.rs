@@ -34,6 +34,8 @@ pub enum SubjectKind {
     Events,
     /// A mail that waits to be sent.
     Mail,
+    /// Everybody in the server.
+    Sweep,
 }
 
 impl SubjectKind {
@@ -48,6 +50,7 @@ impl SubjectKind {
             Self::Guild => "guild",
             Self::Events => "events",
             Self::Mail => "mail",
+            Self::Sweep => "sweep",
         }
     }
 
@@ -62,6 +65,7 @@ impl SubjectKind {
             Self::Guild,
             Self::Events,
             Self::Mail,
+            Self::Sweep,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -190,9 +194,30 @@ pub async fn mark(
     Ok(())
 }
 
+/// Whose subjects are claimed: what is asked of Discord for users has other limits than the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Users,
+    Others,
+}
+
 /// Claims up to `limit` due subjects, most urgent first.
 pub async fn claim(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>, DbError> {
     claim_where(db, clock, limit, "").await
+}
+
+/// The same of some of them.
+pub async fn claim_of(
+    db: &Db,
+    clock: &dyn Clock,
+    whose: Whose,
+    limit: i64,
+) -> Result<Vec<Lease>, DbError> {
+    let only = match whose {
+        Whose::Users => " AND kind = 'user'",
+        Whose::Others => " AND kind <> 'user'",
+    };
+    claim_where(db, clock, limit, only).await
 }
 
 /// Claims up to `limit` subjects that somebody waits for, however old the other work is.

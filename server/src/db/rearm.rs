@@ -9,6 +9,9 @@ const AT_ONCE: i64 = 500;
 /// Where `Class::Bulk` starts behind.
 const BULK: i64 = 2;
 const BULK_BEHIND_MS: i64 = 60_000;
+/// And `Class::Event`.
+const EVENT: i64 = 1;
+const EVENT_BEHIND_MS: i64 = 5_000;
 
 /// Everything that is parked, or backs off, because of `cause` is due now, after what is waiting
 /// already. Answers how many. Their generations stay: nothing new is known of them.
@@ -97,6 +100,59 @@ pub async fn mark_every(db: &Db, kind: &str, now: i64, trace: &str) -> Result<u6
         all += done.rows_affected();
         last.clone_into(&mut after);
     }
+}
+
+/// Marks whoever a grant is held back for by that, in bulk: in one statement, for it goes with the
+/// transaction that lifts it.
+pub async fn mark_held(
+    conn: &mut AnyConnection,
+    held_by: &str,
+    now: i64,
+    trace: &str,
+) -> Result<(), DbError> {
+    let who = "SELECT user_id FROM grants WHERE state = 'held' AND held_by = $5";
+    mark_users(conn, who, held_by, (BULK, BULK_BEHIND_MS), now, trace).await
+}
+
+/// Marks whoever waits for something to be mended at Discord.
+pub async fn mark_waiting(conn: &mut AnyConnection, now: i64, trace: &str) -> Result<(), DbError> {
+    let who = "SELECT user_id FROM grants WHERE state = 'refused' \
+         OR (state = 'revoking' AND code IS NOT NULL) OR (state = 'held' AND held_by = $5)";
+    mark_users(
+        conn,
+        who,
+        "replacement",
+        (EVENT, EVENT_BEHIND_MS),
+        now,
+        trace,
+    )
+    .await
+}
+
+async fn mark_users(
+    conn: &mut AnyConnection,
+    who: &'static str,
+    bound: &str,
+    (class, behind_ms): (i64, i64),
+    now: i64,
+    trace: &str,
+) -> Result<(), DbError> {
+    let sql = format!(
+        "UPDATE dirty SET generation = generation + 1, parked = 0, trace = $1, \
+         due_at = CASE WHEN due_at < $2 THEN due_at ELSE $2 END, \
+         class = CASE WHEN rank_at < $3 THEN class ELSE $4 END, \
+         rank_at = CASE WHEN rank_at < $3 THEN rank_at ELSE $3 END \
+         WHERE kind = 'user' AND id IN ({who})"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(trace)
+        .bind(now)
+        .bind(now + behind_ms)
+        .bind(class)
+        .bind(bound)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many subjects of a kind were due at `then` and have not been read since.

@@ -4,6 +4,7 @@
 use super::outbox::essential_only;
 use super::texts::{About, EndsBy};
 use crate::db::DbError;
+use crate::tell;
 use sqlx::AnyConnection;
 
 /// Why it is not to be sent any more, if so.
@@ -63,6 +64,9 @@ pub(super) async fn moot(
             *at > now && trials > 0
         }
         About::CardExpiring(card) => card.renews_at > now,
+        About::Desk(about) => {
+            tell::holds(conn, &about.matter, &about.subject, about.opened_at).await?
+        }
     };
     Ok(if holds { None } else { UNTRUE })
 }

@@ -54,6 +54,8 @@ pub enum About {
         at: i64,
     },
     CardExpiring(Card),
+    /// For an operator: an incident.
+    Desk(Desk),
 }
 
 /// Somebody's first access by a subscription or pass.
@@ -65,6 +67,17 @@ pub struct Welcome {
     pub renews_at: Option<i64>,
     pub trial_ends_at: Option<i64>,
     pub ends_at: Option<i64>,
+}
+
+/// An incident, in the words of the desk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desk {
+    /// Its kind.
+    pub matter: String,
+    pub subject: String,
+    pub opened_at: i64,
+    pub title: String,
+    pub paragraphs: Vec<String>,
 }
 
 /// A card that is not good any more when it is charged next.
@@ -90,6 +103,7 @@ impl About {
             Self::Ended { .. } => "ended",
             Self::TrialEnding { .. } => "trial_ending",
             Self::CardExpiring(_) => "card_expiring",
+            Self::Desk(_) => "desk",
         }
     }
 
@@ -129,6 +143,7 @@ pub fn letter(about: &About, house: &House) -> Letter {
             plan, price, at, ..
         } => trial_ending(plan, price.as_ref(), *at, house),
         About::CardExpiring(card) => card_expiring(card, house),
+        About::Desk(about) => desk(about, house),
     };
     if !about.essential() {
         letter.unsubscribe = Some(house.unsubscribe.clone());
@@ -324,6 +339,19 @@ fn card_expiring(card: &Card, house: &House) -> Letter {
         action: ("Update your card", house.card.clone()),
         because: format!(
             "You get this once for this card, because it pays for your membership of {}.",
+            house.community
+        ),
+        unsubscribe: None,
+    }
+}
+
+fn desk(about: &Desk, house: &House) -> Letter {
+    Letter {
+        subject: format!("{}: {}", house.community, about.title),
+        paragraphs: about.paragraphs.clone(),
+        action: ("At the desk", format!("{}admin/incidents", house.plans)),
+        because: format!(
+            "You get this once, because you are an operator of {}.",
             house.community
         ),
         unsubscribe: None,

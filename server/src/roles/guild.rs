@@ -1,15 +1,17 @@
 //! The guild as last read, and whether every plan's roles can be granted.
 
-use super::{RolesError, consent};
-use crate::db::dirty::{self, Class, Lease, SubjectKind};
-use crate::db::{Db, DbError};
+use super::{RolesError, consent, refusal, switches};
+use crate::db::dirty::{self, Lease};
+use crate::db::{Db, DbError, rearm};
 use crate::discord::{GuildView, dangerous, dangerous_in, role_obstacle};
 use crate::incidents;
 use crate::state::AppState;
 use sqlx::AnyConnection;
 
-/// Until the gateway tells, roles are looked at this often.
+/// The gateway tells of changes; this catches what it did not.
 const LOOK_AGAIN_MS: i64 = 10 * 60 * 1000;
+/// While somebody waits for a role to be mended.
+const LOOK_SOON_MS: i64 = 10 * 1000;
 
 /// A role as last read.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -37,28 +39,55 @@ pub async fn known(db: &Db, role_id: &str) -> Result<Option<KnownRole>, DbError>
 
 /// Reads the guild's roles under the lease. A change re-arms whoever waits for one.
 pub async fn sync_guild(state: &AppState, lease: &Lease) -> Result<(), RolesError> {
-    let guild = state.discord.guild().await?;
-    let bot = state.discord.bot().await?;
-    let bot_roles = state
-        .discord
-        .member(&bot.id)
-        .await?
-        .map(|member| member.roles)
-        .unwrap_or_default();
+    let (guild, bot_roles) = refusal::look(state).await?;
+    switches::observe(state).await?;
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
-    let changed = write(&mut tx, &guild, now).await?;
+    let roles_changed = write(&mut tx, &guild, now).await?;
+    let changed = stands(&mut tx, &bot_roles, roles_changed, now).await?;
     check_plans(&mut tx, &guild, &bot_roles, now).await?;
-    if changed {
-        rearm(&mut tx, now, &lease.trace).await?;
+    let mut look_at = now + LOOK_AGAIN_MS;
+    if refusal::anybody_waits(&mut tx).await? {
+        look_at = now + LOOK_SOON_MS;
+        if changed {
+            rearm::mark_waiting(&mut tx, now, &lease.trace).await?;
+        }
     }
-    dirty::finish(&mut tx, lease, Some(now + LOOK_AGAIN_MS), now).await?;
+    dirty::finish(&mut tx, lease, Some(look_at), now).await?;
     tx.commit().await?;
     if changed {
         state.work.notify_one();
     }
     Ok(())
+}
+
+/// Keeps the bot's own roles; answers whether these, or anything of the server's, differ from
+/// before.
+async fn stands(
+    conn: &mut AnyConnection,
+    bot_roles: &[String],
+    roles_changed: bool,
+    now: i64,
+) -> Result<bool, DbError> {
+    let mut sorted = bot_roles.to_vec();
+    sorted.sort_unstable();
+    let roles = sorted.join(",");
+    let old: Option<String> = sqlx::query_scalar("SELECT roles FROM guild_bot WHERE id = 'bot'")
+        .fetch_optional(&mut *conn)
+        .await?;
+    let changed = roles_changed || old.as_deref() != Some(&roles);
+    if changed {
+        sqlx::query(
+            "INSERT INTO guild_bot (id, roles, changed_at) VALUES ('bot', $1, $2) \
+             ON CONFLICT (id) DO UPDATE SET roles = excluded.roles, changed_at = excluded.changed_at",
+        )
+        .bind(&roles)
+        .bind(now)
+        .execute(conn)
+        .await?;
+    }
+    Ok(changed)
 }
 
 /// Reads the guild's roles now, for a role nobody has seen yet.
@@ -146,19 +175,6 @@ async fn check_plans(
             }
             None => incidents::close(conn, "plan role", &role_id, now).await?,
         }
-    }
-    Ok(())
-}
-
-/// Whoever waits for a role that was refused is looked at again, and so are the plans.
-async fn rearm(conn: &mut AnyConnection, now: i64, trace: &str) -> Result<(), DbError> {
-    let users: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT user_id FROM grants WHERE state = 'refused' OR (state = 'revoking' AND code IS NOT NULL)",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for user in users {
-        dirty::mark(conn, SubjectKind::User, &user, now, Class::Event, trace).await?;
     }
     Ok(())
 }

@@ -1,12 +1,18 @@
 //! Roles follow entitlements: desired minus actual, each of Discord's answers recorded.
 
+pub mod brake;
 pub mod consent;
 mod desired;
 mod guild;
+mod join;
 mod plan;
 mod record;
+mod refusal;
+mod round;
+pub mod switches;
 mod sync;
 
+pub(crate) use plan::{Wanted, calls};
 pub(crate) use record::{GrantState, Step};
 
 pub use guild::sync_guild;

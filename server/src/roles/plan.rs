@@ -9,8 +9,8 @@ pub struct Wanted {
     pub roles: BTreeSet<String>,
     /// Roles to leave as they are, whatever that is (`Hold`).
     pub kept: BTreeSet<String>,
-    /// For a role that is lost: the roles that replace it, because the same subscription now
-    /// gives another plan. It goes only when they are confirmed.
+    /// For a role that is lost: the roles that replace it, because the same subscription now gives
+    /// another plan, or another one took its place. It goes only when they are confirmed.
     pub replaced_by: BTreeMap<String, BTreeSet<String>>,
 }
 

@@ -1,12 +1,21 @@
 //! Grants: what was asked of Discord and what it answered. A refusal is never recorded as done.
 
+use super::refusal;
 use crate::audit;
 use crate::db::dirty::{self, Lease};
 use crate::db::{Db, DbError};
+use crate::discord::MAY_STILL_LAND_MS;
+use crate::incidents;
 use crate::mail;
 use crate::state::AppState;
 use sqlx::AnyConnection;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+
+/// The incident of a role that Discord refuses; its subject is the role.
+pub const REFUSED: &str = "role refused";
+/// After its intent was written, a call stands in line and lasts at most this long before it is
+/// given up.
+const CALL_MS: i64 = 30_000;
 
 /// A grant's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +30,8 @@ pub enum GrantState {
     Revoking,
     /// Discord confirmed that it is not there.
     Gone,
+    /// Nothing is asked: a brake, the freeze, observing, or a replacement that is not there yet.
+    Held,
     /// Discord refused; a person has to mend something.
     Refused,
 }
@@ -34,7 +45,24 @@ impl GrantState {
             Self::Present => "present",
             Self::Revoking => "revoking",
             Self::Gone => "gone",
+            Self::Held => "held",
             Self::Refused => "refused",
+        }
+    }
+}
+
+/// What a grant is held from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    Give,
+    Take,
+}
+
+impl Act {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Give => "give",
+            Self::Take => "take",
         }
     }
 }
@@ -49,53 +77,133 @@ pub struct Step<'a> {
     pub detail: Option<&'a str>,
     /// Discord said so just now, rather than that we are about to ask.
     pub answered: bool,
+    /// What holds it, and from what.
+    pub held: Option<(&'a str, Act)>,
 }
 
-/// Roles with a grant of ours that is not over. `Present` is not among them, nor is a refused
-/// grant: a role that is there all the same was given by somebody else.
-pub async fn ours(conn: &mut AnyConnection, user_id: &str) -> Result<BTreeSet<String>, DbError> {
-    let rows: Vec<String> = sqlx::query_scalar(
-        "SELECT role_id FROM grants WHERE user_id = $1 AND state IN ('wanted', 'granted', 'revoking')",
+impl Step<'_> {
+    /// A call is made of it next.
+    fn asks(&self) -> bool {
+        !self.answered
+            && self.code.is_none()
+            && matches!(self.state, GrantState::Wanted | GrantState::Revoking)
+    }
+}
+
+/// A grant as its row has it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Grant {
+    role_id: String,
+    pub state: String,
+    pub held_by: Option<String>,
+    held_act: Option<String>,
+    asked_at: Option<i64>,
+}
+
+impl Grant {
+    /// Ours, and not over. `Present` is not, nor is a refused one: a role that is there all the
+    /// same was given by somebody else.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.state.as_str(), "wanted" | "granted" | "revoking")
+            || (self.state == "held" && self.held_act.as_deref() == Some("take"))
+    }
+
+    /// Waits to be given, and nothing was asked or all was refused.
+    pub fn is_idle(&self) -> bool {
+        self.state == "refused" || (self.state == "held" && !self.is_ours())
+    }
+}
+
+/// All grants of a person, by role.
+pub async fn grants(
+    conn: &mut AnyConnection,
+    user_id: &str,
+) -> Result<BTreeMap<String, Grant>, DbError> {
+    let rows: Vec<Grant> = sqlx::query_as(
+        "SELECT role_id, state, held_by, held_act, asked_at FROM grants WHERE user_id = $1",
     )
     .bind(user_id)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows
+        .into_iter()
+        .map(|grant| (grant.role_id.clone(), grant))
+        .collect())
+}
+
+/// How long it is until the last call whose answer nobody heard can no longer land, ms: what is
+/// read before then does not tell what came of it.
+pub fn may_still_land(grants: &BTreeMap<String, Grant>, wall_ms: i64) -> Option<i64> {
+    grants
+        .values()
+        .filter_map(|grant| grant.asked_at)
+        .map(|at| at + CALL_MS + MAY_STILL_LAND_MS - wall_ms)
+        .filter(|left| (1..=CALL_MS + MAY_STILL_LAND_MS).contains(left))
+        .max()
 }
 
 /// Writes a step in a transaction of its own, under the lease.
 pub async fn step(state: &AppState, lease: &Lease, step: &Step<'_>) -> Result<(), DbError> {
-    let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
-    put(&mut tx, lease, step, now).await?;
-    mail::role_gone(state, &mut tx, lease, step, now).await?;
+    step_in(state, &mut tx, lease, step).await?;
     tx.commit().await?;
     Ok(())
 }
 
+/// The same in a transaction that has checked the fence.
+pub async fn step_in(
+    state: &AppState,
+    conn: &mut AnyConnection,
+    lease: &Lease,
+    step: &Step<'_>,
+) -> Result<(), DbError> {
+    let now = state.clock.policy_ms();
+    put(state, conn, lease, step, now).await?;
+    mail::role_gone(state, conn, lease, step, now).await?;
+    match (step.state, step.detail) {
+        (GrantState::Refused, Some(detail)) => {
+            incidents::open(conn, REFUSED, step.role_id, detail, now).await
+        }
+        (GrantState::Revoking, Some(detail)) if step.code.is_some() => {
+            incidents::open(conn, REFUSED, step.role_id, detail, now).await
+        }
+        (GrantState::Granted | GrantState::Present | GrantState::Gone, _) => {
+            if step.answered && !refusal::waiting(conn, step.role_id).await? {
+                incidents::close(conn, REFUSED, step.role_id, now).await?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes a step; a step that changes nothing is not written again.
-pub async fn put(
+async fn put(
+    state: &AppState,
     conn: &mut AnyConnection,
     lease: &Lease,
     step: &Step<'_>,
     now: i64,
 ) -> Result<(), DbError> {
-    let old: Option<(String, Option<i64>)> =
-        sqlx::query_as("SELECT state, code FROM grants WHERE user_id = $1 AND role_id = $2")
-            .bind(step.user_id)
-            .bind(step.role_id)
-            .fetch_optional(&mut *conn)
-            .await?;
-    let same = old
-        .as_ref()
-        .is_some_and(|(state, code)| state == step.state.as_str() && *code == step.code);
+    let old: Option<(String, Option<i64>, Option<String>)> = sqlx::query_as(
+        "SELECT state, code, held_by FROM grants WHERE user_id = $1 AND role_id = $2",
+    )
+    .bind(step.user_id)
+    .bind(step.role_id)
+    .fetch_optional(&mut *conn)
+    .await?;
+    let held_by = step.held.map(|(by, _)| by);
+    let same = old.as_ref().is_some_and(|(state, code, by)| {
+        state == step.state.as_str() && *code == step.code && by.as_deref() == held_by
+    });
     sqlx::query(
-        "INSERT INTO grants (user_id, role_id, state, code, detail, answered_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) \
+        "INSERT INTO grants (user_id, role_id, state, code, detail, answered_at, changed_at, \
+         asked_at, held_by, held_act) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          ON CONFLICT (user_id, role_id) DO UPDATE SET state = excluded.state, code = excluded.code, \
          detail = excluded.detail, answered_at = COALESCE(excluded.answered_at, grants.answered_at), \
-         changed_at = CASE WHEN grants.state = excluded.state THEN grants.changed_at ELSE excluded.changed_at END",
+         changed_at = CASE WHEN grants.state = excluded.state THEN grants.changed_at ELSE excluded.changed_at END, \
+         asked_at = excluded.asked_at, held_by = excluded.held_by, held_act = excluded.held_act",
     )
     .bind(step.user_id)
     .bind(step.role_id)
@@ -104,18 +212,26 @@ pub async fn put(
     .bind(step.detail)
     .bind(step.answered.then_some(now))
     .bind(now)
+    .bind(step.asks().then(|| state.clock.wall_ms()))
+    .bind(held_by)
+    .bind(step.held.map(|(_, act)| act.as_str()))
     .execute(&mut *conn)
     .await?;
-    if same || !step.answered {
+    let actor = match (step.answered, step.state) {
+        (true, _) => "discord",
+        (false, GrantState::Held | GrantState::Refused) => "rollcall",
+        (false, _) => return Ok(()),
+    };
+    if same {
         return Ok(());
     }
-    let old = old.map_or("none".to_owned(), |(state, _)| state);
+    let old = old.map_or("none".to_owned(), |(state, ..)| state);
     audit::record(
         conn,
         &audit::Entry {
             user_id: Some(step.user_id),
             at: now,
-            actor: "discord",
+            actor,
             event: "role",
             subject: step.role_id,
             detail: &match step.detail {
@@ -126,6 +242,27 @@ pub async fn put(
         },
     )
     .await
+}
+
+/// A call that failed. One that certainly did nothing, or did it already, is not waited for; of
+/// one whose answer never came it is known now when it was given up.
+pub async fn failed(
+    state: &AppState,
+    lease: &Lease,
+    (user_id, role_id): (&str, &str),
+    unknown: bool,
+) -> Result<(), DbError> {
+    let given_up = unknown.then(|| state.clock.wall_ms() - CALL_MS);
+    let mut tx = state.db.begin().await?;
+    dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
+    sqlx::query("UPDATE grants SET asked_at = $1 WHERE user_id = $2 AND role_id = $3")
+        .bind(given_up)
+        .bind(user_id)
+        .bind(role_id)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// What Discord last said of whether a person is in the server.

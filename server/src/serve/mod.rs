@@ -9,6 +9,7 @@ use crate::discord::{self, DiscordClient, DiscordConfig};
 use crate::guards::Limits;
 use crate::mail::{self, MailDoor, Smtp};
 use crate::pins::{self, PinError};
+use crate::reconcile;
 use crate::rng::Rng;
 use crate::router;
 use crate::seal::Seal;
@@ -151,6 +152,7 @@ fn assemble(
         metrics: Metrics::default(),
         signatures: webhooks::Signatures::default(),
         leptos,
+        refusals_told: std::sync::atomic::AtomicBool::new(false),
         intake: crate::webhooks::Batches::default(),
         work: tokio::sync::Notify::new(),
         released: tokio::sync::Notify::new(),
@@ -190,6 +192,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     match pins::check_outside(&state).await {
         Ok(()) => {
             catch_up(&state).await?;
+            reconcile::soon(&state, "start").await?;
             background.spawn(sync::run(state.clone()));
         }
         Err(error) if error.passes() => {
@@ -236,6 +239,9 @@ async fn work_when_sure(state: AppState) {
     }
     if let Err(error) = catch_up(&state).await {
         tracing::error!(error = %error, "what was missed could not be marked; the timers come to it");
+    }
+    if let Err(error) = reconcile::soon(&state, "start").await {
+        tracing::error!(error = %error, "the look at everybody could not be marked");
     }
     sync::run(state).await;
 }

@@ -17,6 +17,25 @@ pub struct Entitled<'a> {
     pub reason: Reason,
     /// Until when what is given is given, UTC epoch ms; none is without end.
     pub until: Option<i64>,
+    pub proof: Proof,
+}
+
+/// How it is known, which decides whom the brake counts when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Stripe, or time, said so of the subscription or pass.
+    Read,
+    /// Stripe does not know the customer, and nobody said it was deleted.
+    Missing,
+}
+
+impl Proof {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "ended",
+            Self::Missing => "missing",
+        }
+    }
 }
 
 /// Who makes a change, and what follows it through the logs.
@@ -67,10 +86,11 @@ pub async fn put_by(
         return Ok(false);
     }
     sqlx::query(
-        "INSERT INTO entitlements (user_id, plan_id, source, source_id, state, reason, until_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+        "INSERT INTO entitlements (user_id, plan_id, source, source_id, state, reason, until_at, changed_at, proof) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (user_id, plan_id, source, source_id) DO UPDATE SET state = excluded.state, \
-         reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at",
+         reason = excluded.reason, until_at = excluded.until_at, changed_at = excluded.changed_at, \
+         proof = excluded.proof",
     )
     .bind(entitled.user_id)
     .bind(entitled.plan_id)
@@ -80,6 +100,7 @@ pub async fn put_by(
     .bind(entitled.reason.as_str())
     .bind(entitled.until)
     .bind(now)
+    .bind(entitled.proof.as_str())
     .execute(&mut *conn)
     .await?;
     let old_state = old.map(|(state, _, _)| state);

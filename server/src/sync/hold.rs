@@ -1,7 +1,7 @@
 //! A payer whose time is over and of whom Stripe cannot be read: held for a day, told to the
 //! operator, and then withdrawn on what was read last.
 
-use super::entitle::{By, Entitled, put_by};
+use super::entitle::{By, Entitled, Proof, put_by};
 use super::payers;
 use super::write::sooner;
 use crate::db::DbError;
@@ -88,6 +88,7 @@ async fn settle(
             state: "denied",
             reason: *reason,
             until: None,
+            proof: Proof::Read,
         };
         let by = By {
             actor: "timer",

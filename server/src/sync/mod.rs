@@ -8,6 +8,7 @@ mod customer;
 mod entitle;
 pub mod health;
 mod hold;
+mod missing;
 pub mod passes;
 mod payer;
 pub mod payers;

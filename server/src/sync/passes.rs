@@ -3,7 +3,7 @@
 
 use super::charges;
 use super::payer::SyncError;
-use super::write::{self, Entitled, sooner};
+use super::write::{self, Entitled, Proof, sooner};
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
 use crate::state::AppState;
@@ -331,6 +331,7 @@ async fn entitle(
         state,
         reason: decided.reason,
         until,
+        proof: Proof::Read,
     };
     write::put(conn, &entitled, lease, now).await
 }

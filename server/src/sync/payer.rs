@@ -76,9 +76,9 @@ async fn read(
     wanted: Wanted,
 ) -> Result<Found, SyncError> {
     let truth = truth::read(state, lease, customers).await?;
-    let gone = &truth.gone_customers;
-    let passes = passes::read(state, lease, wanted.sessions, gone).await?;
-    let charges = unheard::read(state, lease, wanted.charges, gone).await?;
+    let gone = [&truth.gone_customers[..], &truth.unknown_customers[..]].concat();
+    let passes = passes::read(state, lease, wanted.sessions, &gone).await?;
+    let charges = unheard::read(state, lease, wanted.charges, &gone).await?;
     Ok(Found {
         truth,
         passes,

@@ -38,8 +38,10 @@ const RECENT: u8 = 100;
 /// Everything one reading found.
 pub struct Truth {
     pub subscriptions: Vec<Read>,
-    /// Customers Stripe no longer has.
+    /// Customers that were deleted at Stripe.
     pub gone_customers: Vec<String>,
+    /// Customers Stripe does not know (404), though nobody said they were deleted.
+    pub unknown_customers: Vec<String>,
     /// The card of the subscription that counts most.
     pub card: Option<CardDetails>,
 }
@@ -57,6 +59,7 @@ pub async fn read(
     let mut truth = Truth {
         subscriptions: Vec::new(),
         gone_customers: Vec::new(),
+        unknown_customers: Vec::new(),
         card: None,
     };
     for (nth, (customer_id, deleted)) in customers.iter().enumerate() {
@@ -70,14 +73,21 @@ pub async fn read(
         let subscriptions = match state.stripe.subscriptions(customer_id).await {
             Ok(subscriptions) => subscriptions,
             Err(StripeError::Missing) => {
-                truth.gone_customers.push(customer_id.clone());
+                truth.unknown_customers.push(customer_id.clone());
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
         // What they had ended with them, and is kept as it ended.
         let gone = match subscriptions.first() {
-            None => is_gone(state, customer_id).await?,
+            None => match state.stripe.customer(customer_id).await? {
+                None => {
+                    truth.unknown_customers.push(customer_id.clone());
+                    continue;
+                }
+                // Where nothing is listed only the customer tells whether it was deleted.
+                Some(customer) => customer.deleted,
+            },
             Some(first) => first.customer.object().is_some_and(|owner| owner.deleted),
         };
         if gone {
@@ -106,15 +116,6 @@ pub async fn read(
         }
     }
     Ok(truth)
-}
-
-/// Where nothing is listed only the customer tells whether it was deleted.
-async fn is_gone(state: &AppState, customer_id: &str) -> Result<bool, StripeError> {
-    Ok(state
-        .stripe
-        .customer(customer_id)
-        .await?
-        .is_none_or(|customer| customer.deleted))
 }
 
 /// What the next invoice is charged to: the subscription's own, or else the customer's.

@@ -6,11 +6,12 @@ use super::customer::sync_customer;
 use super::health::{self, Cause};
 use super::payer::{SyncError, sync_payer};
 use crate::db::DbError;
-use crate::db::dirty::{self, AfterFailure, Lease, SubjectKind};
+use crate::db::dirty::{self, AfterFailure, Class, Lease, SubjectKind, Whose};
 use crate::discord;
 use crate::incidents;
 use crate::mail::{self, SendError};
 use crate::plans::{PlansSyncError, sync_plans};
+use crate::reconcile;
 use crate::roles::{self, RolesError};
 use crate::state::AppState;
 use crate::stripe::{self, Priority, StripeError};
@@ -20,11 +21,15 @@ use futures::stream::FuturesUnordered;
 use std::time::Duration;
 use tracing::Instrument;
 
-/// Subjects worked on at once; the budget of requests is the transport's.
+/// Subjects worked on at once whose truth is at Stripe, and as many whose truth is at Discord:
+/// each waits for limits of its own. The budget of requests is the transport's.
 const AT_ONCE: usize = 8;
 /// Besides these, kept for what a person waits for: a wave of renewals is older than whoever pays
 /// in the midst of it, and age would let it go first.
 const FOR_PEOPLE: usize = 2;
+/// How soon, and how late at most, the guild is asked again when it fails as a whole.
+const GUILD_SOONEST_MS: i64 = 5_000;
+const GUILD_LATEST_MS: i64 = 60_000;
 /// How often timers are looked at when nothing is marked.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -45,34 +50,73 @@ pub async fn run(state: AppState) {
 pub async fn drain(state: &AppState) -> Result<usize, DbError> {
     let mut done = 0;
     let mut running = FuturesUnordered::new();
+    let mut lanes = Lanes::default();
     watch(state).await;
     loop {
-        let room = |most: usize| i64::try_from(most.saturating_sub(running.len())).unwrap_or(0);
-        let (any, all) = (room(AT_ONCE), room(AT_ONCE + FOR_PEOPLE));
-        let mut leases = Vec::new();
-        if all > 0 {
-            let people = i64::try_from(FOR_PEOPLE).unwrap_or(0).min(all);
-            leases = dirty::claim_urgent(&state.db, &*state.clock, people).await?;
-        }
-        if any > 0 {
-            leases.extend(dirty::claim(&state.db, &*state.clock, any).await?);
-        }
-        for lease in leases {
+        for (lane, lease) in lanes.claim(state).await? {
+            lanes.enter(lane);
             let state = state.clone();
-            running.push(tokio::spawn(async move { work_on(&state, lease).await }));
+            let work = tokio::spawn(async move { work_on(&state, lease).await });
+            running.push(async move { (lane, work.await) });
         }
         match running.next().await {
             None => return Ok(done),
-            Some(Ok(())) => {
+            Some((lane, worked)) => {
+                lanes.leave(lane);
                 done += 1;
-                watch(state).await;
-            }
-            Some(Err(panicked)) => {
-                // Its lease runs out by itself and the subject comes again.
-                tracing::error!(error = %panicked, "a worker task stopped");
-                done += 1;
+                match worked {
+                    Ok(()) => watch(state).await,
+                    // Its lease runs out by itself and the subject comes again.
+                    Err(panicked) => {
+                        tracing::error!(error = %panicked, "a worker task stopped");
+                    }
+                }
             }
         }
+    }
+}
+
+/// How many are worked on, by what they wait for.
+#[derive(Default)]
+struct Lanes([usize; 3]);
+
+#[derive(Clone, Copy)]
+enum Lane {
+    Users,
+    Others,
+    People,
+}
+
+impl Lanes {
+    fn enter(&mut self, lane: Lane) {
+        self.0[lane as usize] += 1;
+    }
+
+    fn leave(&mut self, lane: Lane) {
+        self.0[lane as usize] -= 1;
+    }
+
+    fn room(&self, lane: Lane, most: usize) -> i64 {
+        i64::try_from(most.saturating_sub(self.0[lane as usize])).unwrap_or(0)
+    }
+
+    /// Claims as many as there is room for.
+    async fn claim(&self, state: &AppState) -> Result<Vec<(Lane, Lease)>, DbError> {
+        let (db, clock) = (&state.db, &*state.clock);
+        let mut claimed = Vec::new();
+        let people = self.room(Lane::People, FOR_PEOPLE);
+        if people > 0 {
+            let leases = dirty::claim_urgent(db, clock, people).await?;
+            claimed.extend(leases.into_iter().map(|lease| (Lane::People, lease)));
+        }
+        for (lane, whose) in [(Lane::Users, Whose::Users), (Lane::Others, Whose::Others)] {
+            let room = self.room(lane, AT_ONCE);
+            if room > 0 {
+                let leases = dirty::claim_of(db, clock, whose, room).await?;
+                claimed.extend(leases.into_iter().map(|lease| (lane, lease)));
+            }
+        }
+        Ok(claimed)
     }
 }
 
@@ -116,6 +160,9 @@ pub async fn work_on(state: &AppState, lease: Lease) {
             SubjectKind::Guild => roles::sync_guild(state, &lease)
                 .await
                 .map_err(|e| of_roles(state, &lease, e)),
+            SubjectKind::Sweep => reconcile::sync_sweep(state, &lease)
+                .await
+                .map_err(|e| of_roles(state, &lease, e)),
             SubjectKind::Events => sync_events(state, &lease).await.map_err(|e| match e {
                 EventsError::Stripe(e) => of_events(state, &lease, &e),
                 EventsError::Db(e) => of_db(state, &lease, &e),
@@ -126,14 +173,13 @@ pub async fn work_on(state: &AppState, lease: Lease) {
             }),
         };
         state.metrics.synced(lease.kind, outcome.is_ok());
-        match (outcome, &lease.cause) {
-            (Err(failed), _) => give_back(state, &lease, failed).await,
-            (Ok(()), Some(cause)) => {
-                if let Err(error) = health::mended(state, cause).await {
-                    tracing::error!(error = %error, cause, "what failed alike could not be brought back");
+        match outcome {
+            Err(failed) => give_back(state, &lease, failed).await,
+            Ok(()) => {
+                if let Err(error) = health::succeeded(state, &lease).await {
+                    tracing::error!(error = %error, "what failed alike could not be brought back");
                 }
             }
-            (Ok(()), None) => {}
         }
         state.released.notify_waiters();
     };
@@ -172,8 +218,22 @@ async fn report(state: &AppState, lease: &Lease, failed: &Failed) -> Result<(), 
         }
         _ => return Ok(()),
     };
+    let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
-    incidents::open(&mut tx, kind, &subject, detail, state.clock.policy_ms()).await?;
+    incidents::open(&mut tx, kind, &subject, detail, now).await?;
+    if failed.cause.as_ref().is_some_and(Cause::is_discords) && lease.kind != SubjectKind::Guild {
+        let guild = roles::GUILD_SUBJECT;
+        let at = now + GUILD_SOONEST_MS;
+        dirty::mark(
+            &mut tx,
+            SubjectKind::Guild,
+            guild,
+            at,
+            Class::Event,
+            &lease.trace,
+        )
+        .await?;
+    }
     tx.commit().await?;
     Ok(())
 }
@@ -252,16 +312,36 @@ fn of_sync(state: &AppState, lease: &Lease, error: SyncError) -> Failed {
 
 fn of_roles(state: &AppState, lease: &Lease, error: RolesError) -> Failed {
     match error {
-        RolesError::Discord(error) => match error.class() {
-            discord::FailureClass::Retry { after_ms } => {
-                again(state, lease, after_ms, &error.to_string())
+        RolesError::Discord(error) => {
+            let told = error.to_string();
+            let after = match error.class() {
+                // It said exactly when; how often it did says nothing of the next time.
+                discord::FailureClass::Retry { after_ms } if !error.is_trouble() => {
+                    let wait = after_ms.unwrap_or(0) + state.rng.below(250);
+                    AfterFailure::RetryAt(state.clock.policy_ms() + wait)
+                }
+                discord::FailureClass::Retry { after_ms } => {
+                    again(state, lease, after_ms, &told).after
+                }
+                // The whole guild fails: no member's outcome is recorded from it. The guild itself
+                // is asked again soon, and brings the others back.
+                discord::FailureClass::StopAll if lease.kind == SubjectKind::Guild => {
+                    let wait = delay_ms(lease.attempts, Some(GUILD_SOONEST_MS), &state.rng);
+                    AfterFailure::RetryAt(state.clock.policy_ms() + wait.min(GUILD_LATEST_MS))
+                }
+                discord::FailureClass::StopAll => {
+                    again(state, lease, Some(GUILD_LATEST_MS), &told).after
+                }
+                discord::FailureClass::Absent | discord::FailureClass::NeedsPerson => {
+                    AfterFailure::Park
+                }
+            };
+            Failed {
+                after,
+                error: told,
+                cause: Cause::of_discord(&error),
             }
-            // The whole guild fails: no member's outcome is recorded from it; come again slowly.
-            discord::FailureClass::StopAll => again(state, lease, Some(60_000), &error.to_string()),
-            discord::FailureClass::Absent | discord::FailureClass::NeedsPerson => {
-                parked(&error.to_string())
-            }
-        },
+        }
         RolesError::Db(error) => of_db(state, lease, &error),
     }
 }

@@ -1,9 +1,9 @@
 //! The writing transaction of a payer's sync: subscriptions, entitlements, dirty users, audit.
 
-pub(super) use super::entitle::{Entitled, put};
+pub(super) use super::entitle::{Entitled, Proof, put};
 use super::payer::{Found, SyncError};
 use super::truth::{Read, Truth};
-use super::{charges, checkouts, hold, passes, payers, unheard, watch};
+use super::{charges, checkouts, hold, missing, passes, payers, unheard, watch};
 use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
@@ -33,17 +33,11 @@ pub async fn payer(state: &AppState, lease: &Lease, found: Found) -> Result<bool
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
     let user = payers::user_of(&mut tx, &lease.id).await?;
     let before = mail::before(state, &mut tx, user.as_deref()).await?;
-    for customer in &truth.gone_customers {
-        tracing::warn!(customer = %customer, trace = %lease.trace, "a customer is gone at Stripe");
-        sqlx::query("UPDATE customers SET deleted = 1 WHERE id = $1")
-            .bind(customer)
-            .execute(&mut *tx)
-            .await?;
-    }
+    let unknown = missing::customers(&mut tx, lease, &truth, now).await?;
     hold::read_again(&mut tx, &lease.id, now).await?;
     settle_payments(&mut tx, &lease.id, &mut truth).await?;
     let truth = &truth;
-    let mut next: Option<i64> = None;
+    let mut next: Option<i64> = unknown;
     let mut changed = false;
     for read in &truth.subscriptions {
         subscription(&mut tx, &lease.id, read, now).await?;
@@ -259,6 +253,7 @@ async fn entitle(
         state,
         reason: decided.reason,
         until,
+        proof: Proof::Read,
     };
     put(conn, &entitled, lease, now).await
 }
@@ -271,8 +266,9 @@ async fn deny_missing(
     lease: &Lease,
     now: i64,
 ) -> Result<bool, DbError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT entitlements.plan_id, entitlements.source_id FROM entitlements \
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT entitlements.plan_id, entitlements.source_id, subscriptions.customer_id \
+         FROM entitlements \
          JOIN subscriptions ON subscriptions.id = entitlements.source_id \
          WHERE entitlements.user_id = $1 AND entitlements.source = 'subscription' \
          AND entitlements.state <> 'denied' AND subscriptions.payer_id = $2",
@@ -282,7 +278,7 @@ async fn deny_missing(
     .fetch_all(&mut *conn)
     .await?;
     let mut changed = false;
-    for (plan_id, source_id) in rows {
+    for (plan_id, source_id, customer_id) in rows {
         let read = truth.subscriptions.iter().find(|read| read.id == source_id);
         let reason = match read {
             Some(read) if read.product_id.as_deref() == Some(&plan_id) => continue,
@@ -297,6 +293,11 @@ async fn deny_missing(
             state: "denied",
             reason,
             until: None,
+            proof: if truth.unknown_customers.contains(&customer_id) {
+                Proof::Missing
+            } else {
+                Proof::Read
+            },
         };
         changed |= put(conn, &entitled, lease, now).await?;
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod billing;
+mod brake;
 mod changes;
 mod checkout;
 mod discord;
@@ -17,6 +18,7 @@ mod missed;
 mod passes;
 mod plans;
 mod promotions;
+mod reconcile;
 mod roles;
 mod setup;
 mod sim;

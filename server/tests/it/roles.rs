@@ -1,5 +1,8 @@
 //! Roles: joining, refusals, replacement, and that a refusal is never recorded as done.
 
+mod handover;
+mod refused;
+
 use crate::login::site::ADA;
 use crate::on_both;
 use crate::support::{OUTSIDE, World};

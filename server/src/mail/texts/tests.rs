@@ -80,6 +80,16 @@ fn card() -> About {
     })
 }
 
+fn desk_mail() -> About {
+    About::Desk(Desk {
+        matter: "brake".to_owned(),
+        subject: "missing".to_owned(),
+        opened_at: MARCH,
+        title: "The brake holds".to_owned(),
+        paragraphs: vec!["Twelve people.".to_owned()],
+    })
+}
+
 fn all() -> Vec<About> {
     let mut all = vec![
         welcome_to(Some(MARCH), None, None),
@@ -92,6 +102,7 @@ fn all() -> Vec<About> {
         ends_by(EndsBy::PassOver),
         trial_ends(),
         card(),
+        desk_mail(),
     ];
     all.extend(Reason::ALL.map(ended_for));
     all

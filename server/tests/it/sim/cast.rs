@@ -117,6 +117,11 @@ pub async fn people(stage: &Stage, db: &Db) -> Vec<Person> {
     ];
     let mut people = Vec::new();
     let mut tx = db.begin().await.unwrap();
+    // Some have roles by hand, so that it would begin by observing.
+    sqlx::query("INSERT INTO switches VALUES ('mode', 'active', 'simulation', 0)")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
     for (name, discord_id, by_hand) in cast {
         if let Some(role) = &by_hand {
             stage

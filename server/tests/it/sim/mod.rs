@@ -34,6 +34,7 @@ fn variables(discord: &sandbox::discord::Discord, secret: &str) -> HashMap<Strin
         ("STRIPE_SECRET_KEY", "sk_test_sandbox".to_owned()),
         ("STRIPE_WEBHOOK_SECRETS", secret.to_owned()),
         ("STRIPE_API_BASE", play::BASE.to_owned()),
+        ("BRAKE_PERCENT", "100".to_owned()),
         ("DISCORD_CLIENT_ID", discord.client_id()),
         ("DISCORD_CLIENT_SECRET", discord.client_secret()),
         ("DISCORD_BOT_TOKEN", discord.bot_token()),

@@ -1,6 +1,7 @@
 //! A whole installation beside a sandbox: the real router over HTTP, a database of either kind,
 //! webhooks and work moved by hand, so that a test decides what happens when.
 
+pub mod crowd;
 mod database;
 pub mod logs;
 mod wires;
@@ -109,20 +110,30 @@ macro_rules! on_both_with_mail {
 
 impl World {
     pub async fn start(kind: Kind) -> Self {
-        Self::made(kind, false, &[]).await
+        Self::made(kind, false, &[], |_| {}).await
+    }
+
+    /// In a world that was prepared before the server first looked at it.
+    pub async fn prepared(kind: Kind, prepare: impl FnOnce(&Sandbox)) -> Self {
+        Self::made(kind, false, &[], prepare).await
     }
 
     /// With variables of its own beside those every test has.
     pub async fn start_with(kind: Kind, own: &[(&str, &str)]) -> Self {
-        Self::made(kind, false, own).await
+        Self::made(kind, false, own, |_| {}).await
     }
 
     /// With the sandbox's mailbox for a mail server.
     pub async fn with_mail(kind: Kind) -> Self {
-        Self::made(kind, true, &[]).await
+        Self::made(kind, true, &[], |_| {}).await
     }
 
-    async fn made(kind: Kind, mail: bool, own: &[(&str, &str)]) -> Self {
+    async fn made(
+        kind: Kind,
+        mail: bool,
+        own: &[(&str, &str)],
+        prepare: impl FnOnce(&Sandbox),
+    ) -> Self {
         let database = Database::create(kind).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -140,6 +151,7 @@ impl World {
         })
         .await
         .unwrap();
+        prepare(&sandbox);
         let mut variables = environment(&sandbox, &base);
         variables.insert("DATABASE_URL".into(), database.url.clone());
         variables.insert("STRIPE_WEBHOOK_SECRETS".into(), WEBHOOK_SECRET.into());
@@ -398,6 +410,33 @@ impl Person<'_> {
             .get(&format!("/billing?session_id={session}"))
             .await;
         self.world.settle().await;
+    }
+
+    /// Marks them to be looked at, as an event does.
+    pub async fn mark(&self) {
+        let mut tx = self.world.state.db.begin().await.unwrap();
+        let now = self.world.state.clock.policy_ms();
+        let (kind, class) = (dirty::SubjectKind::User, dirty::Class::Event);
+        dirty::mark(&mut tx, kind, &self.user_id, now, class, "test")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Cancels their newest subscription at Stripe, at once.
+    pub async fn cancel(&self) {
+        let id: String = sqlx::query_scalar(
+            "SELECT subscriptions.id FROM subscriptions JOIN payers ON payers.id = subscriptions.payer_id \
+             WHERE payers.user_id = $1 ORDER BY subscriptions.created_at DESC LIMIT 1",
+        )
+        .bind(&self.user_id)
+        .fetch_one(self.world.state.db.reader())
+        .await
+        .unwrap();
+        self.world.sandbox.with(|w| {
+            let now = w.clock.now_ms();
+            w.stripe.cancel_now(now, &id).unwrap();
+        });
     }
 
     /// The text of a page, 200.

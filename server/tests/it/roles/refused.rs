@@ -1,0 +1,224 @@
+//! What Discord refuses: told with its cause and its clicks, asked once, and given by itself when
+//! it is mended.
+
+use crate::login::site::{ADA, GRACE};
+use crate::on_both;
+use crate::support::World;
+use sandbox::discord::{Effect, Fault};
+use std::time::Duration;
+
+const PATRON: &str = "1100000000000000022";
+const BOT_ROLE: &str = "1100000000000000025";
+const LINUS: &str = "1100000000000000103";
+
+fn role_calls(world: &World, method: &str) -> usize {
+    world.sandbox.with(|w| {
+        w.discord
+            .calls
+            .count(method, "/guilds/{guild}/members/{id}/roles/{id}")
+    })
+}
+
+async fn open(world: &World, kind: &str) -> Vec<(String, String)> {
+    sqlx::query_as(
+        "SELECT subject, detail FROM incidents WHERE closed_at IS NULL AND kind = $1 ORDER BY subject",
+    )
+    .bind(kind)
+    .fetch_all(world.state.db.reader())
+    .await
+    .unwrap()
+}
+
+async fn the_wrong_place_is_told_and_mended_by_itself(world: &World) {
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        // Above the bot's own.
+        w.discord.move_role(now, PATRON, 6).unwrap();
+    });
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    assert!(!world.roles_of(ADA).contains(&PATRON.to_owned()));
+    let told = open(world, "role refused").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, PATRON);
+    assert!(
+        told[0].1.contains("drag Rollcall above Patron") && told[0].1.contains("Server Settings"),
+        "{told:?}"
+    );
+    // The next one is not asked for: it would be refused as well.
+    let asked = role_calls(world, "PUT");
+    world.advance(Duration::from_secs(11));
+    world.settle().await;
+    let mut grace = world.sign_in(GRACE).await;
+    grace.subscribe("Patron").await;
+    let refused: i64 = world
+        .count("SELECT COUNT(*) FROM grants WHERE state = 'refused' AND code = 50013")
+        .await;
+    assert_eq!(refused, 2);
+    assert!(role_calls(world, "PUT") <= asked + 2, "never in a loop");
+    assert_eq!(
+        open(world, "role refused").await.len(),
+        1,
+        "one for the role"
+    );
+    for _ in 0..3 {
+        let before = role_calls(world, "PUT");
+        world.advance(Duration::from_mins(10));
+        world.settle().await;
+        assert_eq!(role_calls(world, "PUT"), before, "nothing changed");
+    }
+    // Mended: nobody presses anything.
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.move_role(now, BOT_ROLE, 6).unwrap();
+    });
+    world.advance(Duration::from_secs(11));
+    world.settle().await;
+    let patron = world.plan_roles("Patron").await;
+    assert!(ada.has_roles(&patron) && grace.has_roles(&patron));
+    assert_eq!(open(world, "role refused").await, []);
+}
+on_both!(the_wrong_place_is_told_and_mended_by_itself);
+
+async fn a_refused_removal_stays_open_until_discord_confirms_it(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    let roles = world.plan_roles("Member").await;
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.set_bot_permissions(now, 1).unwrap();
+    });
+    ada.cancel().await;
+    world.settle().await;
+    assert!(ada.has_roles(&roles));
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM grants WHERE state = 'revoking' AND code = 50013")
+            .await,
+        1
+    );
+    let told = open(world, "role refused").await;
+    assert!(told[0].1.contains("switch on Manage Roles"), "{told:?}");
+    world.advance(Duration::from_hours(24));
+    world.settle().await;
+    assert!(ada.has_roles(&roles), "and it is still open");
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.set_bot_permissions(now, (1 << 28) | 1).unwrap();
+    });
+    world.advance(Duration::from_secs(11));
+    world.settle().await;
+    assert!(world.roles_of(ADA).is_empty());
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM grants WHERE state = 'gone'")
+            .await,
+        1
+    );
+}
+on_both!(a_refused_removal_stays_open_until_discord_confirms_it);
+
+async fn a_server_that_is_gone_is_nobodys_outcome_and_one_incident(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    let mut grace = world.sign_in(GRACE).await;
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.remove_bot(now).unwrap();
+    });
+    ada.subscribe("Member").await;
+    grace.subscribe("Member").await;
+    let recorded: i64 = world
+        .count("SELECT COUNT(*) FROM grants WHERE state <> 'wanted' OR answered_at IS NOT NULL")
+        .await;
+    assert_eq!(recorded, 0, "no outcome of anybody");
+    assert_eq!(open(world, "discord_access").await.len(), 1);
+    assert_eq!(open(world, "role refused").await, []);
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.restore_bot(now).unwrap();
+        w.discord.set_bot_permissions(now, (1 << 28) | 1).unwrap();
+    });
+    let roles = world.plan_roles("Member").await;
+    // The circuit opens by the machine's time, work comes by the policy's.
+    for _ in 0..200 {
+        world.advance(Duration::from_secs(20));
+        world.settle().await;
+        if ada.has_roles(&roles) && grace.has_roles(&roles) {
+            break;
+        }
+    }
+    assert!(ada.has_roles(&roles) && grace.has_roles(&roles));
+    assert_eq!(open(world, "discord_access").await, []);
+}
+on_both!(a_server_that_is_gone_is_nobodys_outcome_and_one_incident);
+
+async fn an_answer_nobody_heard_is_not_believed_before_it_can_no_longer_land(world: &World) {
+    let mut linus = world.sign_in(LINUS).await;
+    linus.subscribe("Member").await;
+    // As a process that stopped in the midst of a call leaves it.
+    let now = world.state.clock.wall_ms();
+    let mut tx = world.state.db.begin().await.unwrap();
+    sqlx::query("UPDATE grants SET state = 'wanted', asked_at = $1")
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let reads = || {
+        world
+            .sandbox
+            .with(|w| w.discord.calls.count("GET", "/guilds/{guild}/members/{id}"))
+    };
+    let before = reads();
+    linus.mark().await;
+    world.work().await;
+    assert_eq!(reads(), before, "nothing read now would tell");
+    let due: i64 = world
+        .count("SELECT due_at FROM dirty WHERE kind = 'user'")
+        .await;
+    assert!(due > world.state.clock.policy_ms() + 15_000);
+    let mut tx = world.state.db.begin().await.unwrap();
+    sqlx::query("UPDATE grants SET asked_at = $1")
+        .bind(now - 60_000)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    linus.mark().await;
+    world.work().await;
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM grants WHERE state = 'granted' AND asked_at IS NULL")
+            .await,
+        1
+    );
+}
+on_both!(an_answer_nobody_heard_is_not_believed_before_it_can_no_longer_land);
+
+async fn what_is_refused_and_no_longer_wanted_is_over(world: &World) {
+    world.sandbox.with(|w| {
+        w.discord.faults.add(Fault {
+            method: Some("PUT".into()),
+            path: "/roles/".into(),
+            times: 1,
+            effect: Effect::Status {
+                status: 403,
+                code: 50_013,
+                landed: false,
+            },
+        });
+    });
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    assert_eq!(open(world, "role refused").await.len(), 1);
+    ada.cancel().await;
+    world.settle().await;
+    assert_eq!(open(world, "role refused").await, []);
+    assert_eq!(
+        world
+            .count("SELECT COUNT(*) FROM grants WHERE state = 'gone'")
+            .await,
+        1
+    );
+}
+on_both!(what_is_refused_and_no_longer_wanted_is_over);
