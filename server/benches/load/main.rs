@@ -7,6 +7,9 @@
 //! | `BENCH_CUSTOMERS` | paying customers in the wave | 10000 |
 //! | `BENCH_EVENTS` | events of an intake run | 10000 |
 //! | `BENCH_RATE` | of them a second | 500 |
+//! | `BENCH_ROLE_CHANGES` | roles to give within Discord's limits | 2000 |
+//! | `BENCH_MEMBERS` | members looked at, one of a hundred wrong | 10000 |
+//! | `BENCH_ONLY` | `stripe` or `roles`: one half of it | |
 //! | `BENCH_STRIPE_MS` | how long Stripe takes to answer in the wave | 100 |
 //! | `ROLLCALL_TEST_POSTGRES` | a throw-away cluster; with it everything runs there too | |
 
@@ -14,6 +17,7 @@ mod installation;
 mod intake;
 mod newcomer;
 mod outside;
+mod roles;
 mod seed;
 mod spread;
 mod table;
@@ -33,6 +37,8 @@ struct Size {
     events: usize,
     rate: usize,
     stripe_ms: u64,
+    changes: usize,
+    members: usize,
 }
 
 impl Size {
@@ -48,6 +54,8 @@ impl Size {
             events: usize::try_from(number("BENCH_EVENTS", 10_000)?)?,
             rate: usize::try_from(number("BENCH_RATE", 500)?.max(1))?,
             stripe_ms: number("BENCH_STRIPE_MS", 100)?,
+            changes: usize::try_from(number("BENCH_ROLE_CHANGES", 2_000)?)?,
+            members: usize::try_from(number("BENCH_MEMBERS", 10_000)?)?,
         })
     }
 }
@@ -73,22 +81,33 @@ fn main() -> Outcome<()> {
 }
 
 async fn figures(store: &Store, size: Size, table: &mut Table) -> Outcome<()> {
-    let name = store.name();
-    eprintln!("{name}: {} customers are made", size.customers);
+    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
     let mut house = Installation::open(store, size).await?;
-    let seeded = seed::seed(&mut house).await?;
+    if only != "roles" {
+        payments(&mut house, table).await?;
+    }
+    if only != "stripe" {
+        eprintln!("{}: roles", house.name);
+        roles::run(&mut house, table).await?;
+    }
+    house.close().await
+}
+
+async fn payments(house: &mut Installation, table: &mut Table) -> Outcome<()> {
+    let name = house.name;
+    eprintln!("{name}: {} customers are made", house.size.customers);
+    let seeded = seed::seed(house).await?;
     table.told(
         name,
         "first sync of all, one by one of nothing known",
         &seeded.to_string(),
     );
     eprintln!("{name}: intake, workers idle");
-    intake::run(&house, table, intake::Workers::Idle).await?;
+    intake::run(house, table, intake::Workers::Idle).await?;
     eprintln!("{name}: intake, workers busy");
-    intake::run(&house, table, intake::Workers::Busy).await?;
+    intake::run(house, table, intake::Workers::Busy).await?;
     eprintln!("{name}: renewal wave");
-    wave::run(&mut house, table).await?;
+    wave::run(house, table).await?;
     eprintln!("{name}: the same events over an hour");
-    spread::run(&mut house, table).await?;
-    house.close().await
+    spread::run(house, table).await
 }

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// Requests since the last [`Counts::clear`].
@@ -22,6 +23,9 @@ pub struct Counts {
     pub others: AtomicU64,
     /// Calls to Discord by the member they name.
     by_member: Mutex<HashMap<String, u64>>,
+    /// When Stripe last answered, and when a role was first asked for since.
+    last_answer: Mutex<Option<Instant>>,
+    first_role: Mutex<Option<Instant>>,
     /// How long Stripe takes to answer, ms.
     pub stripe_ms: AtomicU64,
 }
@@ -31,6 +35,15 @@ impl Counts {
         lock(&self.by_customer).clear();
         lock(&self.by_member).clear();
         self.others.store(0, Ordering::Relaxed);
+        *lock(&self.last_answer) = None;
+        *lock(&self.first_role) = None;
+    }
+
+    /// From Stripe's last answer to the first role that was asked for, ms.
+    pub fn stripe_to_role_ms(&self) -> Option<f64> {
+        let asked = (*lock(&self.first_role))?;
+        let answered = (*lock(&self.last_answer))?;
+        Some(asked.saturating_duration_since(answered).as_secs_f64() * 1_000.0)
     }
 
     /// Reads of these customers, all together, and of the one that was read most.
@@ -66,6 +79,9 @@ impl Counts {
         // What names no member is the guild itself, looked at every ten minutes.
         if let Some(member) = member {
             *lock(&self.by_member).entry(member).or_default() += 1;
+        }
+        if url.contains("/roles/") {
+            lock(&self.first_role).get_or_insert_with(Instant::now);
         }
     }
 }
@@ -119,6 +135,9 @@ impl Wire for InProcess {
             body: request.body.unwrap_or_default().into_bytes(),
         };
         let served = lock(&self.world).serve(SandboxClock::wall_ms(), &asked);
+        if !self.discord {
+            *lock(&self.counts.last_answer) = Some(Instant::now());
+        }
         match served {
             Some(Served::Answer { response, after_ms }) => {
                 if after_ms > 0 {

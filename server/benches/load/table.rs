@@ -46,6 +46,16 @@ impl Table {
         });
     }
 
+    /// A figure that has to be `least` or more.
+    pub fn at_least(&mut self, store: &'static str, figure: &str, value: f64, least: f64) {
+        self.0.push(Line {
+            store,
+            figure: figure.to_owned(),
+            value: format!("{value:.3}"),
+            target: Some((format!("≥ {least}"), value >= least)),
+        });
+    }
+
     /// Fails when a target was missed.
     pub fn verdict(&self) -> Outcome<()> {
         let missed = self
