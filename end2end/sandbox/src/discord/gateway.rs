@@ -80,8 +80,12 @@ pub(super) struct Session {
 pub struct Sessions {
     /// How often clients are told to send a heartbeat.
     pub heartbeat_ms: u64,
+    /// Heartbeats so far.
+    pub beats: u64,
     /// While true, nobody gets in.
     down: bool,
+    /// Whoever identifies is sent away with it.
+    pub(super) refusing: Option<u16>,
     next: u64,
     pub(super) connections: BTreeMap<u64, Connection>,
     pub(super) known: BTreeMap<String, Session>,
@@ -92,7 +96,9 @@ impl Default for Sessions {
     fn default() -> Self {
         Self {
             heartbeat_ms: 41_250,
+            beats: 0,
             down: false,
+            refusing: None,
             next: 0,
             connections: BTreeMap::new(),
             known: BTreeMap::new(),
@@ -286,7 +292,10 @@ impl Discord {
         };
         let data = &payload["d"];
         match (payload["op"].as_u64(), session) {
-            (Some(op::HEARTBEAT), _) => self.sessions.send(connection, op::ACK, &Value::Null),
+            (Some(op::HEARTBEAT), _) => {
+                self.sessions.beats += 1;
+                self.sessions.send(connection, op::ACK, &Value::Null);
+            }
             (Some(op::IDENTIFY | op::RESUME), Some(_)) => self
                 .sessions
                 .push(connection, Frame::Close(4005, "Already authenticated")),
@@ -331,6 +340,12 @@ impl Discord {
     /// Cuts every connection with that close code.
     pub fn gateway_drop(&mut self, code: u16) {
         self.sessions.close_all(&Frame::Close(code, ""));
+    }
+
+    /// From now on whoever identifies is sent away with that close code, e.g. 4012 as on the day
+    /// the protocol's version is retired; `None` ends it.
+    pub fn gateway_refuse(&mut self, code: Option<u16>) {
+        self.sessions.refusing = code;
     }
 
     /// Down, the gateway cuts all connections and lets nobody in. Events go on being kept for

@@ -18,6 +18,9 @@ impl Discord {
 
     /// Why a client may not identify so.
     fn refuse_identify(&self, data: &Value) -> Option<Frame> {
+        if let Some(code) = self.sessions.refusing {
+            return Some(Frame::Close(code, ""));
+        }
         if !self.token_fits(data) {
             return Some(Frame::Close(4004, "Authentication failed"));
         }

@@ -20,7 +20,7 @@
 //! | `revoke` | `user` | the person takes their consent back |
 //! | `command` | `user`, `command`, `options` (Discord's list) | uses a slash command; `{"interaction": id}` |
 //! | `intents` | `members`, `presence`, `message_content` | the portal's switches |
-//! | `gateway` | `action` = `reconnect`, `invalidate` (with `resumable`), `drop` (with `code`), `down`, `up` | |
+//! | `gateway` | `action` = `reconnect`, `invalidate` (with `resumable`), `drop` (with `code`), `refuse` (whoever identifies, with `code`; none ends it), `down`, `up` | |
 //! | `limit` | `group`, `requests`, `per_ms`; or `enabled`; or `global_per_second`; or `lift_ban` | rate limits |
 //!
 //! `POST /_sandbox/faults` with `target` = `discord` and `effect` an object orders one of
@@ -183,6 +183,7 @@ fn machinery(discord: &mut Discord, action: &str, fields: &Fields) -> Done {
         ("gateway", "drop") => discord.gateway_drop(fields.small("code")?.unwrap_or(4000)),
         ("gateway", "down") => discord.gateway_down(true),
         ("gateway", "up") => discord.gateway_down(false),
+        ("gateway", "refuse") => discord.gateway_refuse(fields.small("code")?),
         ("intents", _) => {
             let intents = &mut discord.application.intents;
             for (name, switch) in [

@@ -141,6 +141,10 @@ fn a_client_that_may_not_is_closed_with_the_code_that_says_why() {
     let hello = identify(&bench, GUILDS);
     say(&mut bench, connection, &hello);
     assert_eq!(taken(&mut bench, connection).last(), Some(&Err(4005)));
+    bench.discord.gateway_refuse(Some(4011));
+    let connection = identified(&mut bench, GUILDS);
+    assert_eq!(taken(&mut bench, connection).last(), Some(&Err(4011)));
+    bench.discord.gateway_refuse(None);
     bench.discord.application.intents.members = false;
     let connection = identified(&mut bench, GUILDS | MEMBERS);
     assert_eq!(taken(&mut bench, connection).last(), Some(&Err(4014)));
