@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod audit;
 pub mod billing;
+pub mod bot;
 pub mod changes;
 pub mod checkout;
 pub mod clock;

@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// form.
 pub fn init(json: bool, default: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let filter = without_payloads(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let started = if json {
         registry
@@ -28,6 +29,14 @@ pub fn init(json: bool, default: &str) {
     };
     if started.is_err() {
         tracing::debug!("logging was started before");
+    }
+}
+
+/// serenity writes events that it cannot read into its warnings, names and addresses included.
+fn without_payloads(filter: EnvFilter) -> EnvFilter {
+    match "serenity=error".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
     }
 }
 

@@ -26,7 +26,7 @@ impl Way {
 }
 
 /// What is about one person, or one subject of work, is on the desk and not in anybody's mailbox.
-const TOLD: [&str; 15] = [
+const TOLD: [&str; 16] = [
     "brake",
     "observe",
     "role refused",
@@ -38,6 +38,7 @@ const TOLD: [&str; 15] = [
     "discord_blocked",
     "discord_refusals",
     "gateway",
+    "role by hand",
     "stripe_key",
     "stripe_right",
     "webhook_secret",

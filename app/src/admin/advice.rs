@@ -16,6 +16,7 @@ pub struct Advice {
 pub fn advice(kind: &str) -> Advice {
     of_stripe(kind)
         .or_else(|| of_discord(kind))
+        .or_else(|| of_the_gateway(kind))
         .unwrap_or_else(|| of_the_rest(kind))
 }
 
@@ -111,6 +112,37 @@ fn of_discord(kind: &str) -> Option<Advice> {
             title: "The bot may not list the members",
             meaning: "Roles follow payments as before, but nobody looks at everybody every few hours.",
             todo: "Do what the detail says. It is tried again by itself.",
+            closes_itself: true,
+        },
+        _ => return None,
+    })
+}
+
+/// What stands between us and Discord's gateway, and what people change there by hand.
+fn of_the_gateway(kind: &str) -> Option<Advice> {
+    Some(match kind {
+        "gateway" => Advice {
+            title: "Discord’s gateway does not let the bot in",
+            meaning: "Roles follow payments as before. That somebody joined or left, or that a role was changed by hand, is not heard of.",
+            todo: "Do what the detail says, and start the server again. This closes when the bot is in.",
+            closes_itself: true,
+        },
+        "slash commands" => Advice {
+            title: "Discord did not take the slash commands",
+            meaning: "They are missing or old in the server. Nobody’s access depends on them.",
+            todo: "Invite the bot again with the link that `rollcall setup` prints. This closes when they are taken.",
+            closes_itself: true,
+        },
+        "role by hand" => Advice {
+            title: "A role is changed by hand again and again",
+            meaning: "It was put right twice within an hour and changed a third time, so it is left as it is. The person’s other roles are kept right.",
+            todo: "Find out in the server’s audit log who changes it: another bot, or a moderator. Then use /resync in Discord. This closes when the role is as it should be.",
+            closes_itself: true,
+        },
+        "role not ours" => Advice {
+            title: "Somebody has a plan’s role without the plan",
+            meaning: "We did not give it, so it is not taken away.",
+            todo: "Take it away in Discord, or give the person the plan. With HEAL=heal such roles are taken away. This closes when they are gone.",
             closes_itself: true,
         },
         _ => return None,

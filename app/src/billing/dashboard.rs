@@ -1,10 +1,11 @@
 //! The dashboard itself.
 
-use super::notices::{MustJoin, Overdue, Pending};
+use super::notices::{Banned, MustJoin, Overdue, Pending};
 use super::particulars::{Particulars, WayOn};
 use super::why::{When, Why};
 use super::{
-    Dashboard, InvoiceLine, Link, Membership, Standing, StateWord, Station, StationState, Stop,
+    Away, Dashboard, InvoiceLine, Link, Membership, Standing, StateWord, Station, StationState,
+    Stop,
     headline::{headline, meaning},
     passes::Passes,
 };
@@ -33,6 +34,7 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         roles,
         why,
         must_join,
+        away,
         read_at,
         pending,
         others,
@@ -92,7 +94,8 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         .into_any()
     });
     view! {
-        {must_join.then(|| view! { <MustJoin /> })}
+        {must_join.then(|| view! { <MustJoin away /> })}
+        {(away == Away::Banned).then(|| view! { <Banned /> })}
         {owed.map(|owed| view! { <Overdue ended=standing != Standing::PastDue owed /> })}
         {pending.map(|pending| view! { <Pending pending current /> })}
         <section class="entry lone">

@@ -221,6 +221,7 @@ mod tests {
             owed: None,
             has_portal: true,
             must_join: false,
+            away: crate::billing::Away::Not,
             read_at: None,
         }
     }

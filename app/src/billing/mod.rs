@@ -23,6 +23,8 @@ mod why;
 #[cfg(feature = "ssr")]
 pub use chain::StateWord;
 pub use chain::{Link, Stop};
+#[cfg(feature = "ssr")]
+pub use headline::headline;
 
 use crate::changes::{PlanPrice, Scheduled};
 use crate::money::Money;
@@ -319,8 +321,23 @@ pub struct Dashboard {
     pub has_portal: bool,
     /// The person is not in the server and we hold no token to add them: offer "Join the server".
     pub must_join: bool,
+    /// Why they are not in the server, as far as it is known.
+    pub away: Away,
     /// When Stripe was last read for this payer, UTC epoch ms.
     pub read_at: Option<i64>,
+}
+
+/// How somebody came to be outside the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Away {
+    /// Never seen in it; or they are in it.
+    #[default]
+    Not,
+    /// They left, or were thrown out.
+    Left,
+    /// Discord says that they are banned, while their membership gives them access.
+    Banned,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -1,21 +1,42 @@
 //! What stands above the dashboard: something is asked of the reader, or has just come about.
 
 use super::particulars::PortalButton;
-use super::{Came, LastChange, Membership, Owed, PendingChange, WaitsFor};
+use super::{Away, Came, LastChange, Membership, Owed, PendingChange, WaitsFor};
 use crate::changes::{PlanPrice, Scheduled, words};
 use crate::page::{Icon, Mark, Notice, Tone, dates};
 use leptos::prelude::*;
 
 #[component]
-pub fn MustJoin() -> impl IntoView {
+pub fn MustJoin(away: Away) -> impl IntoView {
+    let (title, text, label) = if away == Away::Left {
+        (
+            "You are no longer in the Discord server.",
+            "Your membership goes on. Discord lets us add you again when you agree once more, and your roles come back by themselves.",
+            "Join the server again",
+        )
+    } else {
+        (
+            "One step is left: join the Discord server.",
+            "You are not in it, and Discord lets us add you only when you agree once more.",
+            "Join the server",
+        )
+    };
+    view! {
+        <Notice tone=Tone::Attention title text>
+            <a class="button" href="/login?next=%2Fbilling&join=1">{label}</a>
+        </Notice>
+    }
+}
+
+/// Only the server's moderators can do something about it.
+#[component]
+pub fn Banned() -> impl IntoView {
     view! {
         <Notice
             tone=Tone::Attention
-            title="One step is left: join the Discord server."
-            text="You are not in it, and Discord lets us add you only when you agree once more."
-        >
-            <a class="button" href="/login?next=%2Fbilling&join=1">"Join the server"</a>
-        </Notice>
+            title="You are banned from the Discord server."
+            text="We cannot add you while the ban lasts. Ask the people who run the server; once it is lifted, come back here and join again. Your membership has not ended by it: it goes on until you cancel it."
+        />
     }
 }
 

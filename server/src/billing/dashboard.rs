@@ -72,6 +72,7 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
         invoices: invoices.unwrap_or_default(),
         has_portal: rows.has_customer,
         must_join: stations::must_join(&rows),
+        away: stations::away(&rows),
         read_at: rows.payer.as_ref().and_then(|payer| payer.read_at),
         roles,
     })

@@ -11,6 +11,7 @@ mod words;
 
 pub use portal::{Refused, open_portal};
 
+pub(crate) use dashboard::dashboard;
 pub(crate) use invoices::{brand as card_brand, opened_card as card};
 
 use crate::patience::{self, Problem, patiently};

@@ -98,6 +98,8 @@ pub struct ChangeRow {
 #[derive(FromRow)]
 pub struct UserRow {
     pub in_guild: Option<i64>,
+    pub left_at: Option<i64>,
+    pub banned: i64,
     pub has_token: i64,
 }
 
@@ -120,7 +122,7 @@ pub struct Rows {
 
 pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbError> {
     let user = sqlx::query_as(
-        "SELECT in_guild, CAST((SELECT COUNT(*) FROM join_tokens WHERE user_id = users.id) AS BIGINT) AS has_token \
+        "SELECT in_guild, left_at, banned, CAST((SELECT COUNT(*) FROM join_tokens WHERE user_id = users.id) AS BIGINT) AS has_token \
          FROM users WHERE id = $1",
     )
     .bind(user_id)

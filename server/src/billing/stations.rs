@@ -3,7 +3,7 @@
 use super::passes::PassRow;
 use super::rows::{GrantRow, Rows, SubscriptionRow};
 use app::access::{Reason, Status};
-use app::billing::{RoleLine, Standing, Station, StationState};
+use app::billing::{Away, RoleLine, Standing, Station, StationState};
 use app::page::dates;
 
 fn station(state: StationState, text: &str, at: Option<i64>, advice: Option<&str>) -> Station {
@@ -255,7 +255,19 @@ fn has_access(rows: &Rows) -> bool {
 
 /// Access, not in the server, and nothing left to add the person with.
 pub fn must_join(rows: &Rows) -> bool {
-    has_access(rows) && rows.user.in_guild == Some(0) && rows.user.has_token == 0
+    has_access(rows)
+        && rows.user.in_guild == Some(0)
+        && rows.user.has_token == 0
+        && away(rows) != Away::Banned
+}
+
+pub fn away(rows: &Rows) -> Away {
+    match rows.user.in_guild {
+        Some(1) => Away::Not,
+        _ if rows.user.banned == 1 && has_access(rows) => Away::Banned,
+        _ if rows.user.left_at.is_some() => Away::Left,
+        _ => Away::Not,
+    }
 }
 
 pub fn discord(rows: &Rows, roles: &[RoleLine], standing: Standing) -> Station {
@@ -290,6 +302,14 @@ pub fn discord(rows: &Rows, roles: &[RoleLine], standing: Standing) -> Station {
             }
             Some(_) => station(Ended, "No roles from us any more.", at, None),
         };
+    }
+    if away(rows) == Away::Banned {
+        return station(
+            Attention,
+            "You are banned from the server.",
+            at,
+            Some("Only the people who run the server can lift the ban."),
+        );
     }
     if must_join(rows) {
         return station(

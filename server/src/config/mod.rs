@@ -78,6 +78,8 @@ pub struct Config {
     pub mail: Option<MailSettings>,
     pub operator_discord_ids: Vec<String>,
     pub policy: Policy,
+    /// Managed roles that somebody else gave are taken away, rather than told to the operator.
+    pub heal: bool,
     /// Months of a pause that whoever is about to leave is offered; none: no pause is offered.
     pub pause_offer_months: Vec<u32>,
     pub trusted_proxies: Networks,
@@ -157,6 +159,7 @@ impl Config {
             mail: mail::mail(&get, stripe.live)?,
             operator_discord_ids: list(get("OPERATOR_DISCORD_IDS")),
             policy: policy(&get)?,
+            heal: heal(&get)?,
             pause_offer_months: pause_offers(&get)?,
             trusted_proxies: proxies::parse(&list(get("TRUSTED_PROXIES")))?,
             metrics: metrics(&get)?,
@@ -431,6 +434,15 @@ fn policy(get: &Get) -> Result<Policy, ConfigError> {
         refund_denies: one_of("ON_REFUND", "deny", "flag", false)?,
         pause_keeps: one_of("PAUSE_ACCESS", "keep", "end", false)?,
     })
+}
+
+/// What happens to managed roles that we never granted; ours always converge.
+fn heal(get: &Get) -> Result<bool, ConfigError> {
+    match get("HEAL").as_deref() {
+        None | Some("flag") => Ok(false),
+        Some("heal") => Ok(true),
+        Some(_) => Err(invalid("HEAL", "flag or heal")),
+    }
 }
 
 /// A pause is at most a year: Stripe's dates reach further, a plan to come back hardly.

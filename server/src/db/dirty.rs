@@ -36,6 +36,8 @@ pub enum SubjectKind {
     Mail,
     /// Everybody in the server.
     Sweep,
+    /// The gateway's connection. Its lease is the right to hold it; there is nothing to work off.
+    Gateway,
 }
 
 impl SubjectKind {
@@ -51,6 +53,7 @@ impl SubjectKind {
             Self::Events => "events",
             Self::Mail => "mail",
             Self::Sweep => "sweep",
+            Self::Gateway => "gateway",
         }
     }
 
@@ -66,6 +69,7 @@ impl SubjectKind {
             Self::Events,
             Self::Mail,
             Self::Sweep,
+            Self::Gateway,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)

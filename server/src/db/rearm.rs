@@ -1,6 +1,7 @@
 //! Bringing many subjects back at once: those that failed of what is mended now, and all of a
 //! kind when what happened to them is not known.
 
+use super::dirty::{self, Class, SubjectKind};
 use super::{Db, DbError};
 use sqlx::AnyConnection;
 
@@ -99,6 +100,35 @@ pub async fn mark_every(db: &Db, kind: &str, now: i64, trace: &str) -> Result<u6
         tx.commit().await?;
         all += done.rows_affected();
         last.clone_into(&mut after);
+    }
+}
+
+/// Marks every user who has an entitlement or a grant, in bulk, 500 a transaction: what happened
+/// to their roles is not known. Answers how many.
+pub async fn mark_holders(db: &Db, now: i64, trace: &str) -> Result<u64, DbError> {
+    let mut all = 0;
+    let mut after = String::new();
+    loop {
+        let mut tx = db.begin().await?;
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM users WHERE id > $1 AND \
+             (EXISTS (SELECT 1 FROM entitlements WHERE entitlements.user_id = users.id) \
+             OR EXISTS (SELECT 1 FROM grants WHERE grants.user_id = users.id)) \
+             ORDER BY id LIMIT $2",
+        )
+        .bind(&after)
+        .bind(AT_ONCE)
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some(last) = ids.last() else {
+            return Ok(all);
+        };
+        last.clone_into(&mut after);
+        for id in &ids {
+            dirty::mark(&mut tx, SubjectKind::User, id, now, Class::Bulk, trace).await?;
+            all += 1;
+        }
+        tx.commit().await?;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way into the server: a person's `guilds.join` token, used once and deleted.
 
 use super::RolesError;
-use super::record::in_guild;
+use super::record::{banned, in_guild};
 use super::sync::Person;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
@@ -41,6 +41,9 @@ pub async fn in_the_server(
                     let mut tx = state.db.begin().await?;
                     let now = state.clock.policy_ms();
                     let subject = &person.user_id;
+                    if error == DiscordError::Banned {
+                        banned(&mut tx, subject, true).await?;
+                    }
                     incidents::open(&mut tx, "join refused", subject, &error.advice(), now).await?;
                     tx.commit().await?;
                 }
@@ -48,25 +51,12 @@ pub async fn in_the_server(
             Err(error) => return Err(error.into()),
         }
     }
-    in_guild(&state.db, &person.user_id, member.is_some()).await?;
+    in_guild(state, lease, &person.user_id, member.is_some()).await?;
     if let (Some(_), Some(token)) = (&member, &token) {
         // The token has done what it was for.
         forget_token(state, &person.user_id, &token.sealed).await?;
     }
     Ok(member.map(|member| member.roles.into_iter().collect()))
-}
-
-/// Somebody who wants nothing. A token is kept only while it may be needed: whoever is in the
-/// server already needs none.
-pub async fn tidy(state: &AppState, person: &Person) -> Result<(), RolesError> {
-    if let Some(token) = join_token(state, &person.user_id).await? {
-        let there = state.discord.member(&person.discord_id).await?.is_some();
-        in_guild(&state.db, &person.user_id, there).await?;
-        if there {
-            forget_token(state, &person.user_id, &token.sealed).await?;
-        }
-    }
-    Ok(())
 }
 
 /// A `guilds.join` token, and the sealed form that names it in its row.

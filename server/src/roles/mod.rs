@@ -1,6 +1,7 @@
 //! Roles follow entitlements: desired minus actual, each of Discord's answers recorded.
 
 pub mod brake;
+pub mod by_hand;
 pub mod consent;
 mod desired;
 mod guild;
@@ -13,7 +14,7 @@ pub mod switches;
 mod sync;
 
 pub(crate) use plan::{Wanted, calls};
-pub(crate) use record::{GrantState, Step};
+pub(crate) use record::{GrantState, Step, banned};
 
 pub use guild::sync_guild;
 pub use sync::sync_user;

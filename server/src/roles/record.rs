@@ -2,8 +2,8 @@
 
 use super::refusal;
 use crate::audit;
+use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
-use crate::db::{Db, DbError};
 use crate::discord::MAY_STILL_LAND_MS;
 use crate::incidents;
 use crate::mail;
@@ -179,7 +179,7 @@ pub async fn step_in(
 }
 
 /// Writes a step; a step that changes nothing is not written again.
-async fn put(
+pub async fn put(
     state: &AppState,
     conn: &mut AnyConnection,
     lease: &Lease,
@@ -265,14 +265,62 @@ pub async fn failed(
     Ok(())
 }
 
-/// What Discord last said of whether a person is in the server.
-pub async fn in_guild(db: &Db, user_id: &str, there: bool) -> Result<(), DbError> {
-    let mut tx = db.begin().await?;
-    sqlx::query("UPDATE users SET in_guild = $1 WHERE id = $2")
-        .bind(i64::from(there))
+/// What Discord last said of whether a person is in the server. Who is in it is not banned.
+pub async fn in_guild(
+    state: &AppState,
+    lease: &Lease,
+    user_id: &str,
+    there: bool,
+) -> Result<(), DbError> {
+    let known: Option<(Option<i64>,)> = sqlx::query_as("SELECT in_guild FROM users WHERE id = $1")
         .bind(user_id)
-        .execute(&mut *tx)
+        .fetch_optional(state.db.reader())
         .await?;
+    let old = known.and_then(|(there,)| there);
+    if old == Some(i64::from(there)) {
+        return Ok(());
+    }
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    sqlx::query(
+        "UPDATE users SET in_guild = $1, \
+         left_at = CASE WHEN $1 = 1 THEN NULL WHEN in_guild = 1 THEN $2 ELSE left_at END, \
+         banned = CASE WHEN $1 = 1 THEN 0 ELSE banned END WHERE id = $3",
+    )
+    .bind(i64::from(there))
+    .bind(now)
+    .bind(user_id)
+    .execute(&mut *tx)
+    .await?;
+    if old.is_some() {
+        audit::record(
+            &mut tx,
+            &audit::Entry {
+                user_id: Some(user_id),
+                at: now,
+                actor: "discord",
+                event: "server",
+                subject: user_id,
+                detail: if there {
+                    "in the server again"
+                } else {
+                    "no longer in the server; its roles went with it"
+                },
+                trace: &lease.trace,
+            },
+        )
+        .await?;
+    }
     tx.commit().await?;
+    Ok(())
+}
+
+/// Whether Discord says that a person is banned from the server.
+pub async fn banned(conn: &mut AnyConnection, user_id: &str, banned: bool) -> Result<(), DbError> {
+    sqlx::query("UPDATE users SET banned = $1 WHERE id = $2")
+        .bind(i64::from(banned))
+        .bind(user_id)
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::plan::{Wanted, calls};
 use super::record::{Grant, GrantState, Step, grants, may_still_land, step};
 use super::round::Round;
-use super::{RolesError, desired, join, switches};
+use super::{RolesError, by_hand, desired, join, switches};
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
 use crate::discord::DiscordError;
@@ -45,7 +45,7 @@ impl Known {
 /// Makes Discord's roles of one user follow their entitlements, and gives the lease back. On an
 /// error the lease is still held; the caller decides what becomes of it.
 pub async fn sync_user(state: &AppState, lease: &Lease) -> Result<(), RolesError> {
-    let Some(known) = rows(state, &lease.id).await? else {
+    let Some(mut known) = rows(state, &lease.id).await? else {
         return finish(state, lease, None).await;
     };
     if let Some(left) = may_still_land(&known.grants, state.clock.wall_ms()) {
@@ -53,17 +53,16 @@ pub async fn sync_user(state: &AppState, lease: &Lease) -> Result<(), RolesError
         return finish(state, lease, Some(state.clock.policy_ms() + left)).await;
     }
     let ours = known.roles_that(Grant::is_ours);
-    let given_up = known.given_up();
-    if known.wanted == Wanted::default() && ours.is_empty() && given_up.is_empty() {
-        join::tidy(state, &known.person).await?;
-        return finish(state, lease, None).await;
-    }
     let observes = switches::observe(state).await?;
     let joins = !known.wanted.roles.is_empty() && !observes;
     let Some(actual) = join::in_the_server(state, lease, &known.person, joins).await? else {
+        by_hand::left(state, lease).await?;
         absent(state, lease, &known, &ours).await?;
         return finish(state, lease, None).await;
     };
+    let wanted = std::mem::take(&mut known.wanted);
+    let (wanted, ours) = by_hand::seen(state, lease, wanted, ours, &actual).await?;
+    known.wanted = wanted;
     let asked = calls(&known.wanted, &actual, &ours);
     let mut round = Round::new(state, lease, &known, observes);
     match round.work(&asked, &actual, &ours).await {

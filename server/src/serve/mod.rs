@@ -2,6 +2,7 @@
 
 pub mod assets;
 
+use crate::bot;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MetricsAccess};
 use crate::db::{Db, DbError, Kind, dirty};
@@ -24,7 +25,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+
+/// How long the gateway may take to end.
+const GIVE_BACK: Duration = Duration::from_secs(3);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -169,6 +174,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     pins::check_configuration(&state).await?;
     mail::announce(&state);
     let mut background = JoinSet::new();
+    let (stop, stopping) = watch::channel(false);
+    let (sure, is_sure) = oneshot::channel();
+    let mut gateway = JoinSet::new();
+    gateway.spawn(hear_when_sure(state.clone(), is_sure, stopping));
     if let Some(url) = state.config.clock_url.clone() {
         background.spawn(sync::follow_policy_clock(
             clock,
@@ -194,10 +203,11 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
             catch_up(&state).await?;
             reconcile::soon(&state, "start").await?;
             background.spawn(sync::run(state.clone()));
+            sure.send(()).ok();
         }
         Err(error) if error.passes() => {
             tracing::error!(error = %error, "serving, but nothing is synced until Stripe and Discord answer");
-            background.spawn(work_when_sure(state.clone()));
+            background.spawn(work_when_sure(state.clone(), sure));
         }
         Err(error) => return Err(error.into()),
     }
@@ -210,6 +220,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         .with_graceful_shutdown(told_to_stop())
         .await
         .map_err(ServeError::Stopped)?;
+    // It gives its lease back, so that another process can take the gateway over at once.
+    stop.send_replace(true);
+    let given_back = tokio::time::timeout(GIVE_BACK, gateway.join_next());
+    if given_back.await.is_err() {
+        tracing::debug!("the gateway was cut off");
+    }
     background.shutdown().await;
     state.db.close().await;
     Ok(())
@@ -223,7 +239,7 @@ async fn listen(addr: SocketAddr) -> Result<TcpListener, ServeError> {
 
 /// Tries until the outside is known to be the pinned one, then works. One that is another ends
 /// the process: nothing may be synced with it.
-async fn work_when_sure(state: AppState) {
+async fn work_when_sure(state: AppState, sure: oneshot::Sender<()>) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         match pins::check_outside(&state).await {
@@ -243,7 +259,23 @@ async fn work_when_sure(state: AppState) {
     if let Err(error) = reconcile::soon(&state, "start").await {
         tracing::error!(error = %error, "the look at everybody could not be marked");
     }
+    sure.send(()).ok();
     sync::run(state).await;
+}
+
+/// Hears Discord's gateway once the outside is known to be the pinned one.
+async fn hear_when_sure(
+    state: AppState,
+    is_sure: oneshot::Receiver<()>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let sure = tokio::select! {
+        sure = is_sure => sure.is_ok(),
+        _ = stopping.wait_for(|stop| *stop) => false,
+    };
+    if sure {
+        bot::run(state, stopping).await;
+    }
 }
 
 /// At the start: what failed of an old key tries again, and the events of the time without us are

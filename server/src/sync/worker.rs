@@ -171,6 +171,10 @@ pub async fn work_on(state: &AppState, lease: Lease) {
                 SendError::Smtp(e) => again(state, &lease, None, &e.to_string()),
                 SendError::Db(e) => of_db(state, &lease, &e),
             }),
+            // Never due: whoever holds the connection has the lease.
+            SubjectKind::Gateway => dirty::release(&state.db, &lease)
+                .await
+                .map_err(|e| of_db(state, &lease, &e)),
         };
         state.metrics.synced(lease.kind, outcome.is_ok());
         match outcome {

@@ -5,6 +5,7 @@
 
 mod admin;
 mod billing;
+mod bot;
 mod brake;
 mod changes;
 mod checkout;
