@@ -52,7 +52,7 @@ async fn a_third_time_within_an_hour_it_is_left_until_the_operator_says_so(world
     let (ada, role) = member(world).await;
     for _ in 0..2 {
         take(world, &role).await;
-        assert_eq!(world.roles_of(ADA), [role.clone()]);
+        assert_eq!(world.roles_of(ADA), std::slice::from_ref(&role));
         world.advance(Duration::from_mins(10));
     }
     take(world, &role).await;
@@ -91,7 +91,7 @@ async fn three_times_in_three_hours_is_no_war(world: &World) {
     let (_ada, role) = member(world).await;
     for _ in 0..3 {
         take(world, &role).await;
-        assert_eq!(world.roles_of(ADA), [role.clone()]);
+        assert_eq!(world.roles_of(ADA), std::slice::from_ref(&role));
         world.advance(Duration::from_mins(61));
     }
     bot.stop(world).await;
@@ -110,7 +110,7 @@ async fn a_role_given_by_hand_is_told_and_stays(world: &World) {
         )
     };
     worked_until(world, "it is told", || async { told().await == 1 }).await;
-    assert_eq!(world.roles_of(ADA), [role.clone()]);
+    assert_eq!(world.roles_of(ADA), std::slice::from_ref(&role));
     assert_eq!(
         story(world, "role by hand").await,
         ["given by somebody else; left as it is"]
