@@ -205,6 +205,18 @@ pub enum Whose {
     Others,
 }
 
+impl Whose {
+    fn only(self) -> &'static str {
+        match self {
+            Self::Users => " AND kind = 'user'",
+            Self::Others => " AND kind <> 'user'",
+        }
+    }
+}
+
+/// What a person waits for.
+const ONLY_URGENT: &str = " AND class = 0";
+
 /// Claims up to `limit` due subjects, most urgent first.
 pub async fn claim(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<Lease>, DbError> {
     claim_where(db, clock, limit, "").await
@@ -217,11 +229,7 @@ pub async fn claim_of(
     whose: Whose,
     limit: i64,
 ) -> Result<Vec<Lease>, DbError> {
-    let only = match whose {
-        Whose::Users => " AND kind = 'user'",
-        Whose::Others => " AND kind <> 'user'",
-    };
-    claim_where(db, clock, limit, only).await
+    claim_where(db, clock, limit, whose.only()).await
 }
 
 /// Claims up to `limit` subjects that somebody waits for, however old the other work is.
@@ -236,7 +244,7 @@ pub async fn claim_urgent(db: &Db, clock: &dyn Clock, limit: i64) -> Result<Vec<
     if any.is_none() {
         return Ok(Vec::new());
     }
-    claim_where(db, clock, limit, " AND class = 0").await
+    claim_where(db, clock, limit, ONLY_URGENT).await
 }
 
 async fn claim_where(
@@ -245,16 +253,7 @@ async fn claim_where(
     limit: i64,
     only: &'static str,
 ) -> Result<Vec<Lease>, DbError> {
-    let skip_locked = match db.kind() {
-        Kind::Sqlite => "",
-        Kind::Postgres => " FOR UPDATE SKIP LOCKED",
-    };
-    let sql = format!(
-        "UPDATE dirty SET lease_until = $1, fence = fence + 1 WHERE (kind, id) IN \
-         (SELECT kind, id FROM dirty WHERE parked = 0 AND rank_at <= $2 AND due_at <= $3 \
-         AND lease_until <= $4{only} ORDER BY rank_at LIMIT $5{skip_locked}) \
-         RETURNING kind, id, generation, fence, class, attempts, cause, trace"
-    );
+    let sql = claiming(db.kind(), only);
     let now = clock.policy_ms();
     let mut tx = db.begin().await?;
     let lease_now = db.lease_now(&mut tx, clock.wall_ms()).await?;
@@ -268,6 +267,19 @@ async fn claim_where(
         .await?;
     tx.commit().await?;
     rows.into_iter().map(Lease::try_from).collect()
+}
+
+fn claiming(kind: Kind, only: &str) -> String {
+    let skip_locked = match kind {
+        Kind::Sqlite => "",
+        Kind::Postgres => " FOR UPDATE SKIP LOCKED",
+    };
+    format!(
+        "UPDATE dirty SET lease_until = $1, fence = fence + 1 WHERE (kind, id) IN \
+         (SELECT kind, id FROM dirty WHERE parked = 0 AND rank_at <= $2 AND due_at <= $3 \
+         AND lease_until <= $4{only} ORDER BY rank_at LIMIT $5{skip_locked}) \
+         RETURNING kind, id, generation, fence, class, attempts, cause, trace"
+    )
 }
 
 /// Claims one subject, due or not, parked or not; `None` while another holds its lease.
@@ -462,5 +474,44 @@ fn one_row(rows: u64) -> Result<(), DbError> {
         Ok(())
     } else {
         Err(DbError::Fenced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ONLY_URGENT, Whose, claiming};
+    use crate::db::{Db, Kind};
+    use sqlx::{AssertSqlSafe, Row};
+
+    /// Otherwise a claim walks over every due subject of the other kind: with thousands of them
+    /// due, the workers do little else.
+    #[tokio::test]
+    async fn each_kind_of_claim_has_its_own_index() {
+        let db = Db::connect("sqlite:file:claims?mode=memory&cache=shared")
+            .await
+            .unwrap();
+        for (only, index) in [
+            (Whose::Users.only(), "dirty_users"),
+            (Whose::Others.only(), "dirty_others"),
+            (ONLY_URGENT, "dirty_urgent"),
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", claiming(Kind::Sqlite, only));
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for _ in 0..5 {
+                query = query.bind(1_i64);
+            }
+            let plan: Vec<String> = query
+                .fetch_all(db.reader())
+                .await
+                .unwrap()
+                .iter()
+                .map(|row| row.get("detail"))
+                .collect();
+            let searched = format!("USING INDEX {index} (parked=? AND rank_at<?)");
+            assert!(
+                plan.iter().any(|line| line.contains(&searched)),
+                "{only}: {plan:?}"
+            );
+        }
     }
 }
