@@ -76,11 +76,16 @@ fn mode(state: &AppState) -> &'static str {
     }
 }
 
-/// Asks Stripe and Discord who they are, pins it on the first start, and marks plans and guild
-/// to be read.
+/// Asks Stripe and, on the first start, Discord who they are, pins it, and marks plans and guild
+/// to be read. Later a bot that is thrown out, or a key that is refused, keeps nobody from the
+/// pages and no event from the inbox: the workers meet it and tell the operator.
 pub async fn check_outside(state: &AppState) -> Result<(), PinError> {
     let account = account(state).await?;
-    let guild = state.discord.guild().await?;
+    // The configured id is the pinned one, or we would not be here.
+    let guild = match pinned(&state.db, Pin::Guild).await? {
+        Some(guild) => guild,
+        None => state.discord.guild().await?.id,
+    };
     if let Some(account) = &account {
         hold(
             state,
@@ -93,7 +98,7 @@ pub async fn check_outside(state: &AppState) -> Result<(), PinError> {
     }
     for (which, variable, what, value) in [
         (Pin::StripeMode, "STRIPE_SECRET_KEY", "mode", mode(state)),
-        (Pin::Guild, "DISCORD_GUILD_ID", "server", guild.id.as_str()),
+        (Pin::Guild, "DISCORD_GUILD_ID", "server", guild.as_str()),
     ] {
         hold(state, which, variable, what, value).await?;
     }
@@ -162,6 +167,13 @@ async fn account(state: &AppState) -> Result<Option<String>, PinError> {
                 });
             }
             tracing::warn!("the restricted key may not read the account; it is not pinned");
+            Ok(None)
+        }
+        // Nothing can be read with it, so nothing of another account either.
+        Err(error @ StripeError::KeyRefused)
+            if pinned(&state.db, Pin::StripeAccount).await?.is_some() =>
+        {
+            tracing::error!(error = %error, "Stripe refuses the key; nothing is synced until there is a valid one");
             Ok(None)
         }
         Err(error) => Err(error.into()),

@@ -62,7 +62,8 @@ struct OfRole {
 /// Writes what was heard, whichever connection it came by.
 pub struct Ears {
     state: AppState,
-    http: Arc<Http>,
+    /// For commands; `None`: others offer and answer them.
+    http: Option<Arc<Http>>,
     known: Mutex<Known>,
 }
 
@@ -74,7 +75,8 @@ struct Known {
 }
 
 impl Ears {
-    pub fn new(state: AppState, http: Arc<Http>) -> Self {
+    #[must_use]
+    pub fn new(state: AppState, http: Option<Arc<Http>>) -> Self {
         Self {
             state,
             http,
@@ -85,14 +87,19 @@ impl Ears {
     /// One after the other, for ever; each counts once its marks are written.
     pub async fn write(&self, mut told: UnboundedReceiver<Told>, written: &AtomicU64) {
         while let Some(event) = told.recv().await {
-            if self.one(&event).await.is_err() {
-                tracing::warn!(
-                    name = event.name,
-                    "an event of the gateway could not be read"
-                );
-                self.everybody("an event could not be read").await;
-            }
+            self.hear(&event).await;
             written.store(event.seq, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes what one event marks; whatever it was, everybody is read when it cannot be read.
+    pub async fn hear(&self, event: &Told) {
+        if self.one(event).await.is_err() {
+            tracing::warn!(
+                name = event.name,
+                "an event of the gateway could not be read"
+            );
+            self.everybody("an event could not be read").await;
         }
     }
 
@@ -135,13 +142,14 @@ impl Ears {
             }
             "INTERACTION_CREATE" => {
                 // Other kinds (buttons, forms) are none of ours, and read otherwise.
-                if let Ok(asked) = read::<Asked>(event)
+                if let Some(http) = self.http.clone()
+                    && let Ok(asked) = read::<Asked>(event)
                     && asked
                         .guild_id
                         .as_ref()
                         .is_some_and(|guild| self.ours(guild))
                 {
-                    let (state, http) = (self.state.clone(), self.http.clone());
+                    let state = self.state.clone();
                     tokio::spawn(async move { commands::answer(&state, &http, &asked).await });
                 }
             }
@@ -186,8 +194,10 @@ impl Ears {
     }
 
     fn register(&self) {
-        let (state, http) = (self.state.clone(), self.http.clone());
-        tokio::spawn(async move { commands::register(&state, &http).await });
+        if let Some(http) = self.http.clone() {
+            let state = self.state.clone();
+            tokio::spawn(async move { commands::register(&state, &http).await });
+        }
     }
 
     async fn guild(&self) {

@@ -67,7 +67,7 @@ async fn hold(state: &AppState, http: &Arc<Http>) {
         tell: &tell,
         written: &written,
     };
-    let ears = Ears::new(state.clone(), http.clone());
+    let ears = Ears::new(state.clone(), Some(http.clone()));
     tokio::select! {
         () = connections(&line, http) => {}
         () = ears.write(told, &written) => {}

@@ -12,6 +12,7 @@ mod marks;
 mod refusal;
 mod socket;
 
+pub use events::{Ears, Told};
 pub use gateway::run;
 
 use serenity::model::gateway::GatewayIntents;

@@ -180,7 +180,11 @@ impl<'a> Round<'a> {
             guild::refresh(self.state).await?;
             known = guild::known(&self.state.db, role).await?;
         }
-        let dangers = known.map(|known| known.dangers()).unwrap_or_default();
+        // One that is not there gives no rights: Discord refuses it, and that is recorded.
+        let Some(known) = known else {
+            return Ok(Vec::new());
+        };
+        let dangers = known.dangers();
         if dangers.is_empty() {
             return Ok(dangers);
         }

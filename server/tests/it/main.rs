@@ -21,6 +21,7 @@ mod plans;
 mod promotions;
 mod reconcile;
 mod roles;
+mod secrets;
 mod setup;
 mod sim;
 mod support;

@@ -207,6 +207,12 @@ impl Discord {
             .is_ok_and(|id: u64| self.guild.members.contains_key(&id))
     }
 
+    /// Consents given, with their tokens, also those that are over.
+    #[must_use]
+    pub fn grants(&self) -> &[super::Grant] {
+        &self.grants
+    }
+
     /// The server's audit log, oldest first.
     #[must_use]
     pub fn audit_log_entries(&self) -> &[super::AuditEntry] {

@@ -80,7 +80,7 @@ impl Running {
 }
 
 /// Waits for a condition.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut is: impl FnMut() -> F) {
+pub async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is().await {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -96,3 +96,24 @@ async fn another_mode_and_another_server_are_refused_unasked(world: &World) {
     assert_eq!(world.sandbox.with(|w| w.calls.total()), asked);
 }
 on_both!(another_mode_and_another_server_are_refused_unasked);
+
+/// Whoever restarts the server while the bot is thrown out, or the key revoked, has the pages and
+/// the inbox as before: the workers tell of what is wrong.
+async fn a_start_needs_neither_the_bot_nor_a_valid_key(world: &World) {
+    let now = world.state.clock.policy_ms();
+    world.sandbox.with(|w| w.discord.remove_bot(now)).unwrap();
+    pins::check_outside(&world.state).await.unwrap();
+    world.sandbox.with(|w| w.discord.restore_bot(now)).unwrap();
+    let fault = Fault::Answer {
+        status: 401,
+        effect: false,
+    };
+    world.sandbox.with(|w| {
+        w.faults
+            .add(FaultRule::always(Target::Stripe, fault).at("GET", "/v1/account"));
+    });
+    pins::check_outside(&world.state).await.unwrap();
+    world.sandbox.with(|w| w.faults.clear());
+    world.work().await;
+}
+on_both!(a_start_needs_neither_the_bot_nor_a_valid_key);

@@ -58,7 +58,7 @@ impl Play {
 
     /// True when it could be done.
     async fn any_act(&mut self) -> bool {
-        match self.below(100) {
+        match self.below(126) {
             0..11 => self.start_checkout().await,
             11..17 => self.pay(),
             17..23 => self.come_back().await,
@@ -83,7 +83,8 @@ impl Play {
                 self.stop_process().await;
                 true
             }
-            _ => self.change_weather(),
+            96..100 => self.change_weather(),
+            _ => self.server_act().await,
         }
     }
 
@@ -248,7 +249,7 @@ impl Play {
         }
     }
 
-    fn customers_of(&mut self, person: usize) -> Vec<String> {
+    pub fn customers_of(&mut self, person: usize) -> Vec<String> {
         self.learn_owners();
         let gone =
             |id: &str| self.stage.ask("GET", &format!("/v1/customers/{id}"), "")["deleted"] == true;
@@ -290,6 +291,15 @@ impl Play {
             )
         });
         (!running.is_empty()).then(|| running[self.below(running.len())].clone())
+    }
+
+    /// One that is behind with an invoice, of anybody.
+    fn any_past_due(&mut self) -> Option<Value> {
+        let mut behind: Vec<Value> = (0..self.people.len())
+            .flat_map(|person| self.subscriptions_of(person))
+            .collect();
+        behind.retain(|one| one["status"] == "past_due");
+        (!behind.is_empty()).then(|| behind[self.below(behind.len())].clone())
     }
 
     fn change_card(&mut self) -> bool {
@@ -367,16 +377,20 @@ impl Play {
     }
 
     fn change_at_stripe(&mut self) -> bool {
-        let Some(one) = self.any_running() else {
+        let Some(one) = self.any_past_due().or_else(|| self.any_running()) else {
             return false;
         };
         let offer = self.any_recurring();
-        let proration = ["create_prorations", "always_invoice", "none"][self.below(3)];
-        let payment = [
+        let mut proration = ["create_prorations", "always_invoice", "none"][self.below(3)];
+        let mut payment = [
             "allow_incomplete",
             "pending_if_incomplete",
             "error_if_incomplete",
         ][self.below(3)];
+        // What is behind with one invoice gets a second, which is newer.
+        if one["status"] == "past_due" && self.chance(75) {
+            (proration, payment) = ("always_invoice", "allow_incomplete");
+        }
         let (id, item) = (text(&one["id"]), text(&one["items"]["data"][0]["id"]));
         let form = format!(
             "items[0][id]={item}&items[0][price]={}&proration_behavior={proration}&payment_behavior={payment}",

@@ -13,6 +13,8 @@ pub struct Person {
     pub in_server: bool,
     /// Roles they have by somebody's hand; never ours to take.
     pub by_hand: BTreeSet<String>,
+    /// How often a role of ours was taken from them by hand.
+    pub taken: BTreeMap<String, usize>,
     /// Checkout sessions that stand open in a tab.
     pub tabs: Vec<String>,
     /// Sessions they have not come back from yet.
@@ -32,9 +34,13 @@ pub struct Offer {
 
 pub struct Catalogue {
     pub offers: Vec<Offer>,
-    /// Plans for people, with the roles each gives. A mapping once read stays until somebody says yes
-    /// to another, which nobody does here.
+    /// Plans for people, with the roles each gives. A mapping once read stays until somebody says
+    /// yes to another.
     pub roles: BTreeMap<String, BTreeSet<String>>,
+    /// What plans are to give instead, since the last rest.
+    pub edited: BTreeMap<String, BTreeSet<String>>,
+    /// Every role that a plan gives or may come to give.
+    pub managed: BTreeSet<String>,
 }
 
 fn rows(list: &serde_json::Value) -> Vec<serde_json::Value> {
@@ -104,7 +110,12 @@ pub fn catalogue(stage: &Stage) -> Catalogue {
             recurring: price["recurring"].is_object(),
         })
         .collect();
-    Catalogue { offers, roles }
+    Catalogue {
+        offers,
+        managed: roles.values().flatten().cloned().collect(),
+        roles,
+        edited: BTreeMap::new(),
+    }
 }
 
 /// People who have signed in: two in the server, one of them with a role by hand, and one outside.
@@ -137,6 +148,7 @@ pub async fn people(stage: &Stage, db: &Db) -> Vec<Person> {
             email: format!("{}@example.org", name.to_lowercase()),
             in_server: stage.world().discord.is_member(discord_id),
             by_hand: by_hand.into_iter().collect(),
+            taken: BTreeMap::new(),
             tabs: Vec::new(),
             returning: Vec::new(),
             previews: Vec::new(),

@@ -9,12 +9,14 @@
 
 mod acts;
 mod cast;
+mod gateway;
 mod membership;
 mod oracle;
 mod passes;
 mod play;
 mod quiet;
 mod room;
+mod server;
 mod stage;
 mod weather;
 

@@ -2,6 +2,7 @@
 //! and the choice, by the seed, of who moves next.
 
 use super::cast::{self, Catalogue, Person};
+use super::gateway::Line;
 use super::stage::{At, BEGINNING_MS, Stage, StageClock, StagePace, StageWire, Stand};
 use super::variables;
 use super::weather::Weather;
@@ -48,6 +49,8 @@ pub enum Outcome {
     Told(usize, String, Option<String>),
     /// What a person was shown of a change, and may confirm.
     Shown(usize, String),
+    /// What became of something, for the story alone.
+    Noted(String),
 }
 
 pub struct Task {
@@ -62,6 +65,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it is work of this kind: how its name begins.
+    pub fn is(&self, kind: &str) -> bool {
+        self.what.starts_with(kind)
+    }
+
     /// When it can go on, as far as time decides it.
     fn moment(&self) -> i64 {
         let waits = match self.at {
@@ -78,6 +86,12 @@ pub struct Process {
     ready: bool,
 }
 
+impl Process {
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+}
+
 pub struct Play {
     pub stage: Arc<Stage>,
     pub db: Db,
@@ -86,6 +100,8 @@ pub struct Play {
     pub tasks: Vec<Task>,
     /// Webhooks on their way.
     pub held: Vec<Delivery>,
+    /// The gateway, as long as a process holds it.
+    pub line: Option<Line>,
     /// Of a hundred webhooks, how many are lost and how many doubled.
     lost: u32,
     doubled: u32,
@@ -124,6 +140,7 @@ impl Play {
             processes: Vec::new(),
             tasks: Vec::new(),
             held: Vec::new(),
+            line: None,
             accepted: BTreeSet::new(),
             people,
             owners: BTreeMap::new(),
@@ -149,6 +166,9 @@ impl Play {
         if play.db.kind() == Kind::Postgres {
             play.start_process().await;
             play.work_off(false).await;
+        }
+        if play.chance(60) {
+            play.connect();
         }
         play
     }
@@ -222,6 +242,13 @@ impl Play {
         let number = self.processes.remove(at).number;
         let who = format!("process {number}");
         self.stage.tell(&who, "is stopped");
+        if self
+            .line
+            .as_ref()
+            .is_some_and(|line| line.process == number)
+        {
+            self.hang_up();
+        }
         let (stopped, going): (Vec<Task>, Vec<Task>) = std::mem::take(&mut self.tasks)
             .into_iter()
             .partition(|task| task.process == number);
@@ -293,6 +320,7 @@ impl Play {
             let task = self.tasks.swap_remove(at);
             self.ended(task, outcome).await;
         }
+        self.check_removals().await;
     }
 
     async fn ended(&mut self, task: Task, outcome: Outcome) {
@@ -321,6 +349,7 @@ impl Play {
                     Box::pin(self.begin(task.process, what, None, work)).await;
                 }
             }
+            Outcome::Noted(what) => self.stage.tell(&who, format!("{}: {what}", task.what)),
             Outcome::Done => self.stage.tell(&who, format!("{} done", task.what)),
             Outcome::Answered(status) => {
                 self.stage.tell(&who, format!("{}: {status}", task.what));
@@ -366,6 +395,7 @@ impl Play {
             }
             self.held.push(delivery);
         }
+        self.listen();
     }
 
     /// Hands one webhook, any of those on their way, to a process.
@@ -448,6 +478,8 @@ impl Play {
         if deliver && (free.is_empty() || self.rng.random_range(0..4) == 0) && self.deliver().await
         {
             // A webhook is with a process now.
+        } else if self.event_waits() && (free.is_empty() || self.rng.random_range(0..4) == 0) {
+            self.give_event().await;
         } else if look && self.work_is_due().await {
             self.claim().await;
         } else if !self.tasks.is_empty() && (free.is_empty() || self.rng.random_range(0..20) == 0) {

@@ -1,5 +1,6 @@
 //! After a history: calm, until nothing is due, and then the comparison with the oracle.
 
+use super::cast::Person;
 use super::oracle::{Books, Expected, Given, Row, expected};
 use super::play::Play;
 use serde_json::Value;
@@ -15,6 +16,8 @@ impl Play {
     pub async fn settle(&mut self) -> Vec<String> {
         self.calm();
         self.wake();
+        self.help_bot();
+        self.make_edits_readable();
         self.stage.tell("quiet", "the weather is calm");
         self.work_off(true).await;
         let mut since = self.now();
@@ -40,8 +43,15 @@ impl Play {
                 since = next.max(now);
             }
             self.move_to(next.max(now)).await;
+            self.connect();
             self.work_off(true).await;
             if self.now() >= since + QUIET_MS {
+                if self.answer_every_role().await {
+                    since = self.now();
+                    continue;
+                }
+                let edited = std::mem::take(&mut self.catalogue.edited);
+                self.catalogue.roles.extend(edited);
                 return self.differences().await;
             }
         }
@@ -200,7 +210,7 @@ impl Play {
     /// In the server: what Discord has. Outside: what waits for the join.
     async fn roles_differ(&self, expected: &Expected) -> Vec<String> {
         let mut differences = Vec::new();
-        let managed: BTreeSet<&String> = self.catalogue.roles.values().flatten().collect();
+        let managed = &self.catalogue.managed;
         for (at, person) in self.people.iter().enumerate() {
             let mut want = expected.roles.get(&at).cloned().unwrap_or_default();
             let have: BTreeSet<String> = if person.in_server {
@@ -220,6 +230,9 @@ impl Play {
                 .unwrap();
                 rows.into_iter().collect()
             };
+            if person.in_server {
+                differences.extend(self.records_differ(person, &have).await);
+            }
             if have != want {
                 differences.push(format!(
                     "roles of {}: has {have:?}, is to have {want:?}",
@@ -228,6 +241,29 @@ impl Play {
             }
         }
         differences
+    }
+
+    /// What we say Discord answered, against what it has.
+    async fn records_differ(&self, person: &Person, have: &BTreeSet<String>) -> Vec<String> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT role_id, state FROM grants WHERE user_id = $1")
+                .bind(&person.user_id)
+                .fetch_all(self.db.reader())
+                .await
+                .unwrap();
+        let has = |role: &String| have.contains(role);
+        rows.into_iter()
+            .filter(|(role, state)| match state.as_str() {
+                "granted" | "present" => !has(role),
+                // Somebody else may have given it since.
+                "gone" => has(role) && !person.by_hand.contains(role),
+                _ => true,
+            })
+            .map(|(role, state)| {
+                let name = &person.name;
+                format!("{name}'s {role} is said to be {state}; there are {have:?}")
+            })
+            .collect()
     }
 
     /// Work that stands still, and events that were answered and are not there.
@@ -251,6 +287,15 @@ impl Play {
         .unwrap();
         for (id, kind, state) in open {
             differences.push(format!("the change {id} ({kind}) is still {state}"));
+        }
+        let stopped: Vec<(String, String)> = sqlx::query_as(
+            "SELECT subject, detail FROM incidents WHERE kind = 'role by hand' AND closed_at IS NULL",
+        )
+        .fetch_all(self.db.reader())
+        .await
+        .unwrap();
+        for (subject, detail) in stopped {
+            differences.push(format!("{subject} is left alone: {detail}"));
         }
         let inbox: Vec<String> = sqlx::query_scalar("SELECT id FROM inbox")
             .fetch_all(self.db.reader())

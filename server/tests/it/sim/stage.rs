@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use sandbox::discord::{Effect, Fault, Scope};
 use sandbox::faults::Target;
 use sandbox::{ApiRequest, Served, World};
 use server::clock::Clock;
@@ -64,6 +65,8 @@ pub struct Stage {
     chance: Mutex<StdRng>,
     /// Requests whose callers have given up, and which arrive all the same, by their moment.
     late: Mutex<Vec<(i64, ApiRequest)>>,
+    /// Roles taken by our calls, with whom they were taken from.
+    pub removed: Mutex<Vec<(String, String)>>,
     story: Mutex<Vec<String>>,
 }
 
@@ -78,6 +81,7 @@ impl Stage {
             watcher: Mutex::default(),
             chance: Mutex::new(StdRng::seed_from_u64(seed ^ 0x57a6e)),
             late: Mutex::default(),
+            removed: Mutex::default(),
             story: Mutex::default(),
         }
     }
@@ -136,6 +140,20 @@ impl Stage {
     fn set(&self, to_ms: i64) {
         self.now_ms.store(to_ms, Ordering::Relaxed);
         self.world().advance_to(to_ms);
+    }
+
+    /// Lets the world answer one of our requests.
+    fn serve(&self, now: i64, request: &ApiRequest) -> Option<Served> {
+        let served = self.world().serve(now, request);
+        let taken = matches!(&served, Some(Served::Answer { response, .. }) if response.status == 204)
+            && request.method == "DELETE";
+        if let (true, Some((member, role))) = (taken, request.path.rsplit_once("/roles/"))
+            && let Some((_, person)) = member.rsplit_once("/members/")
+        {
+            let removed = (person.to_owned(), role.to_owned());
+            self.removed.lock().unwrap().push(removed);
+        }
+        served
     }
 
     /// When the next late request arrives.
@@ -252,6 +270,8 @@ pub enum Trouble {
     LateRequest,
     /// This status; carried out or not.
     Status { status: u16, effect: bool },
+    /// Discord's 429 of that limit.
+    Limited { scope: Scope, ms: i64 },
 }
 
 pub struct StageWire(pub Arc<Stage>);
@@ -281,7 +301,7 @@ impl Wire for StageWire {
             }
             Some(trouble @ (Trouble::LostRequest | Trouble::LostAnswer | Trouble::LateRequest)) => {
                 if trouble == Trouble::LostAnswer {
-                    stage.world().serve(sent_at, &request);
+                    stage.serve(sent_at, &request);
                 }
                 if trouble == Trouble::LateRequest {
                     let at = gives_up + i64::from(stage.below(4_000));
@@ -293,13 +313,27 @@ impl Wire for StageWire {
             }
             Some(Trouble::Status { status, effect }) => {
                 if effect {
-                    stage.world().serve(sent_at, &request);
+                    stage.serve(sent_at, &request);
                 }
                 stage.tell("wire", format!("{line}: {status}, effect {effect}"));
                 Some(Served::at_once(sandbox::faults::refusal(target, status)))
             }
+            Some(Trouble::Limited { scope, ms }) => {
+                stage.world().discord.faults.add(Fault {
+                    method: None,
+                    path: String::new(),
+                    times: 1,
+                    effect: Effect::RateLimit {
+                        scope,
+                        retry_after_ms: ms,
+                    },
+                });
+                let served = stage.serve(sent_at, &request);
+                stage.tell("wire", format!("{line}: 429 {scope:?}, {ms} ms"));
+                served
+            }
             None => {
-                let served = stage.world().serve(sent_at, &request);
+                let served = stage.serve(sent_at, &request);
                 stage.tell("wire", format!("{line}: {}", shown(served.as_ref())));
                 served
             }

@@ -4,6 +4,7 @@ use super::stage::Trouble;
 use rand::Rng;
 use rand::rngs::StdRng;
 use sandbox::ApiResponse;
+use sandbox::discord::Scope;
 use sandbox::faults::Target;
 
 /// How long an event may be missing from Stripe's list, in seconds; the cursor's overlap covers it.
@@ -48,6 +49,10 @@ impl Weather {
             2 => Trouble::LostRequest,
             3 | 4 => Trouble::LostAnswer,
             5 => Trouble::LateRequest,
+            6 if target == Target::Discord => Trouble::Limited {
+                scope: [Scope::User, Scope::Global, Scope::Shared][chance.random_range(0..3)],
+                ms: chance.random_range(1..40_000),
+            },
             6 => status(429),
             7 => status(500),
             8 => Trouble::Status {
