@@ -108,8 +108,8 @@ async fn finish(state: &AppState, lease: &Lease, next: Option<i64>) -> Result<()
     Ok(())
 }
 
-/// Who is not in the server has no roles there: what we granted went with them, and what is
-/// wanted waits for the join. An absence, not a failure.
+/// Who is not in the server has no roles there: what they had, whoever gave it, went with them, and
+/// what is wanted waits for the join. An absence, not a failure.
 async fn absent(
     state: &AppState,
     lease: &Lease,
@@ -118,9 +118,11 @@ async fn absent(
 ) -> Result<(), DbError> {
     let wanted = &known.wanted.roles;
     let given_up = known.given_up();
+    let of_others = known.roles_that(|grant| grant.state == GrantState::Present.as_str());
     let waiting = wanted.iter().map(|role| (role, GrantState::Wanted));
     let over = ours
         .union(&given_up)
+        .chain(&of_others)
         .filter(|role| !wanted.contains(*role))
         .map(|role| (role, GrantState::Gone));
     for (role_id, grant) in waiting.chain(over) {

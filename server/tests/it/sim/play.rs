@@ -534,7 +534,7 @@ impl Play {
             self.collect();
             if !self.turn(deliveries).await && !self.wait_for_somebody().await {
                 if calm {
-                    self.rested_at = self.now();
+                    self.rested_at = self.read_until().await;
                 }
                 return;
             }
@@ -542,6 +542,16 @@ impl Play {
         if calm {
             self.violated("work goes on without end");
         }
+    }
+
+    /// Since when nothing of Stripe's list of events was read: a machine that stood still writes
+    /// what it had read long before.
+    async fn read_until(&self) -> i64 {
+        let polled: Option<i64> = sqlx::query_scalar("SELECT MIN(polled_at) FROM event_cursor")
+            .fetch_one(self.db.reader())
+            .await
+            .unwrap();
+        polled.unwrap_or_else(|| self.now())
     }
 
     pub async fn move_to(&mut self, to_ms: i64) {
