@@ -10,7 +10,19 @@ struct Line {
     target: Option<(String, bool)>,
 }
 
-/// Printed as a table of Markdown.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, word) = match &self.target {
+            None => ("", "told"),
+            Some((target, true)) => (target.as_str(), "reached"),
+            Some((target, false)) => (target.as_str(), "MISSED"),
+        };
+        let (store, figure, value) = (self.store, &self.figure, &self.value);
+        write!(f, "| {store} | {figure} | {value} | {target} | {word} |")
+    }
+}
+
+/// Each line is told when it is measured; printed as a table of Markdown at the end.
 pub struct Table(Vec<Line>);
 
 impl Table {
@@ -18,9 +30,14 @@ impl Table {
         Self(Vec::new())
     }
 
+    fn add(&mut self, line: Line) {
+        eprintln!("{line}");
+        self.0.push(line);
+    }
+
     /// A figure that is told and has no target.
     pub fn told(&mut self, store: &'static str, figure: &str, value: &str) {
-        self.0.push(Line {
+        self.add(Line {
             store,
             figure: figure.to_owned(),
             value: value.to_owned(),
@@ -38,7 +55,7 @@ impl Table {
         unit: &'static str,
     ) {
         let digits = if unit.is_empty() { 3 } else { 2 };
-        self.0.push(Line {
+        self.add(Line {
             store,
             figure: figure.to_owned(),
             value: format!("{value:.digits$}{unit}"),
@@ -48,7 +65,7 @@ impl Table {
 
     /// A figure that has to be `least` or more.
     pub fn at_least(&mut self, store: &'static str, figure: &str, value: f64, least: f64) {
-        self.0.push(Line {
+        self.add(Line {
             store,
             figure: figure.to_owned(),
             value: format!("{value:.3}"),
@@ -76,16 +93,7 @@ impl fmt::Display for Table {
         writeln!(f, "| database | figure | measured | must reach | |")?;
         writeln!(f, "|---|---|---|---|---|")?;
         for line in &self.0 {
-            let (target, word) = match &line.target {
-                None => ("", "told"),
-                Some((target, true)) => (target.as_str(), "reached"),
-                Some((target, false)) => (target.as_str(), "MISSED"),
-            };
-            writeln!(
-                f,
-                "| {} | {} | {} | {target} | {word} |",
-                line.store, line.figure, line.value
-            )?;
+            writeln!(f, "{line}")?;
         }
         Ok(())
     }

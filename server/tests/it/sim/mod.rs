@@ -96,6 +96,9 @@ fn run(kind: Kind, from: u64, count: u64) {
                         if count == 1 {
                             println!("{story}\n");
                         }
+                        if (seed - from + 1).is_multiple_of(200) && count > 200 {
+                            eprintln!("{} of {count} seeds", seed - from + 1);
+                        }
                         if !differences.is_empty() {
                             failures.lock().unwrap().push(Failure {
                                 seed,
