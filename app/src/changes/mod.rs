@@ -59,6 +59,9 @@ pub enum ChangeError {
     Declined,
     #[error("there is no card to charge")]
     NoCard,
+    /// Stripe refused it after the change that was planned had made way.
+    #[error("it was refused, and the planned change was taken back before")]
+    PlannedTakenBack,
     /// Stripe says something of the subscription that we do not know.
     #[error("the subscription is unclear")]
     Unclear,

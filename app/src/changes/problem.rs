@@ -7,7 +7,7 @@ use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::Se
 
 impl ChangeError {
     /// What is not Stripe's.
-    const OWN: [Self; 19] = [
+    const OWN: [Self; 20] = [
         Self::NotSignedIn,
         Self::NoMembership,
         Self::FirstPayment,
@@ -23,6 +23,7 @@ impl ChangeError {
         Self::TooMany,
         Self::Declined,
         Self::NoCard,
+        Self::PlannedTakenBack,
         Self::Unclear,
         Self::Unknown,
         Self::PortalNotConfigured,
@@ -53,6 +54,7 @@ impl ChangeError {
             Self::TooMany => "too-many",
             Self::Declined => "declined",
             Self::NoCard => "no-card",
+            Self::PlannedTakenBack => "planned-taken-back",
             Self::Unclear => "unclear",
             Self::Unknown => "unknown",
             Self::Stripe(trouble) => trouble.slug(),
@@ -84,7 +86,8 @@ impl ChangeError {
             | Self::PauseNotOffered
             | Self::TooMany
             | Self::Declined
-            | Self::NoCard => self.of_the_request(),
+            | Self::NoCard
+            | Self::PlannedTakenBack => self.of_the_request(),
             Self::Stripe(trouble) => trouble.told(Attempt::Change),
             Self::Unknown | Self::PortalNotConfigured | Self::Unavailable => self.of_the_outside(),
         }
@@ -203,6 +206,13 @@ impl ChangeError {
                 title: "There is no card to charge.",
                 meaning: "You were not charged, and your membership rests as before.",
                 next: "Add a card first; then your membership can go on.",
+                action: None,
+            },
+            Self::PlannedTakenBack => Told {
+                status: 502,
+                title: "Stripe refused the change, and the one you had planned is taken back.",
+                meaning: "You were not charged, and your plan is the one you have now. It goes on after this period.",
+                next: "Choose again below: the change you want, or the one you had planned.",
                 action: None,
             },
             _ => Told {

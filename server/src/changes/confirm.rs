@@ -61,11 +61,19 @@ async fn under_lease(state: &AppState, held: &Lease, seen: &Seen) -> Result<Conf
         },
     )
     .await?;
-    let asked = ask(state, read, &change, seen, &to).await;
+    let mut released = false;
+    let asked = ask(state, read, &change, seen, &to, &mut released).await;
     if let Ok(Some(changed)) = &asked {
         note_why_it_waits(state, held, seen, changed).await?;
     }
-    match intent::after(state, held, &seen.id, asked).await? {
+    let after = match intent::after(state, held, &seen.id, asked).await {
+        Err(Failure::Stripe(error)) if released => {
+            tracing::warn!(change = %seen.id, error = %error, "refused after the planned change was taken back");
+            return Err(ChangeError::PlannedTakenBack.into());
+        }
+        after => after?,
+    };
+    match after {
         Outcome::Waiting => Ok(Confirmed::Waiting),
         Outcome::Done | Outcome::Asked => Ok(Confirmed::Done),
         Outcome::Over => Err(ChangeError::Outdated.into()),
@@ -115,15 +123,18 @@ fn still_true(
     })
 }
 
+/// `released` tells, whatever comes after it, that what was planned before has made way.
 async fn ask(
     state: &AppState,
     read: &Read,
     change: &NewPrice,
     seen: &Seen,
     to: &PlanPrice,
+    released: &mut bool,
 ) -> Result<Option<Subscription>, StripeError> {
     if let Some(schedule) = &read.planned.schedule_id {
         intent::release(state, schedule).await?;
+        *released = true;
     }
     if seen.direction == Direction::Now {
         let changed = state.stripe.change_now(change, &seen.id).await?;

@@ -10,6 +10,7 @@ use crate::support::World;
 use app::billing::Standing;
 use app::changes::{ChangesPort, Direction};
 use sandbox::discord::CallRecord;
+use sandbox::faults::{Fault, FaultRule, Target};
 
 /// Role calls since the log was `before` long: (method, role).
 fn role_calls(world: &World, before: usize) -> Vec<(String, String)> {
@@ -250,6 +251,44 @@ async fn another_change_first_releases_the_schedule(world: &World) {
     );
 }
 on_both!(another_change_first_releases_the_schedule);
+
+/// The planned change had to make way before Stripe could be asked: the person is told.
+async fn a_refusal_after_the_release_says_that_the_planned_change_is_gone(world: &World) {
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Patron").await;
+    let down = preview(world, &ada, "Member", "month").await;
+    confirm(&mut ada, &down.seen).await;
+    world.settle().await;
+    let up = preview(world, &ada, "Patron", "year").await;
+    let path = format!("/v1/subscriptions/{}", subscription_id(world).await);
+    let fault = Fault::Answer {
+        status: 400,
+        effect: false,
+    };
+    world.sandbox.with(|w| {
+        w.faults.add(
+            FaultRule::always(Target::Stripe, fault)
+                .at("POST", &path)
+                .times(1),
+        );
+    });
+    let to = confirm(&mut ada, &up.seen).await;
+    assert!(to.ends_with("change=planned-taken-back"), "{to}");
+    let page = ada.page(&to).await;
+    assert!(
+        page.contains("the one you had planned is taken back"),
+        "{page}"
+    );
+    world.settle().await;
+    assert!(subscription(world).await["schedule"].is_null());
+    let board = dashboard(world, &ada).await;
+    assert!(board.membership.unwrap().scheduled.is_none());
+    assert_eq!(
+        price_at_stripe(world).await,
+        price(world, "Patron", "month").await
+    );
+}
+on_both!(a_refusal_after_the_release_says_that_the_planned_change_is_gone);
 
 async fn a_race_of_confirmations_is_one_change(world: &World) {
     let mut ada = world.sign_in(ADA).await;
