@@ -28,6 +28,9 @@ struct Arguments {
     /// Sign them with this secret; one is made when there is none
     #[arg(long, value_name = "WHSEC", requires = "webhook")]
     webhook_secret: Option<String>,
+    /// Register this redirect of the app's at Discord, as one does in the developer portal
+    #[arg(long, value_name = "URL")]
+    redirect: Vec<String>,
     /// Address people and the app use, when it is not the listening one
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
         }),
         deliveries: Deliveries::Pumped,
         base: arguments.public_url,
+        redirects: arguments.redirect,
     };
     let sandbox = match Sandbox::start(options).await {
         Ok(sandbox) => sandbox,

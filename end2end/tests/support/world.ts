@@ -147,7 +147,8 @@ export async function startWorld(more: Record<string, string> = {}): Promise<Wor
     const data = await mkdtemp(path.join(tmpdir(), "rollcall-browser-"));
     ends.push(() => rm(data, { recursive: true, force: true }));
     const hook = `http://127.0.0.1:${port}/webhooks/stripe`;
-    const sandbox = await startSandbox(["--webhook", hook, "--webhook-secret", WEBHOOK_SECRET]);
+    const redirect = `${base}/auth/callback`;
+    const sandbox = await startSandbox(["--webhook", hook, "--webhook-secret", WEBHOOK_SECRET, "--redirect", redirect]);
     ends.push(() => sandbox.stop());
     const [app, browser] = await Promise.all([startApp(port, base, sandbox, data, more), startBrowser()]);
     ends.push(() => app.stop(), () => browser.close());

@@ -61,6 +61,7 @@ pub(super) fn application() -> Application {
         bot_token: BOT_TOKEN.into(),
         redirect_uris: Vec::new(),
         allow_any_redirect: true,
+        requires_code_grant: false,
         intents: PrivilegedIntents {
             members: true,
             presence: false,

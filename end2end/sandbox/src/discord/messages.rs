@@ -10,6 +10,9 @@ use super::state::Message;
 use super::{Discord, shapes};
 
 const LONGEST: usize = 2000;
+const LONGEST_NONCE: usize = 25;
+/// "The past few minutes" in which an enforced nonce is unique for its author.
+const NONCE_KEPT_MS: i64 = 3 * 60 * 1000;
 
 /// Where a channel's messages go.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +90,8 @@ impl Discord {
     }
 
     fn post_message(&mut self, call: &Call, channel: u64, place: Place) -> Answer {
-        let message = self.draft(call.now_ms, channel, &call.object()?)?;
+        let body = call.object()?;
+        let message = self.draft(call.now_ms, channel, &body)?;
         let need = match place {
             Place::Server => {
                 self.may_speak()?;
@@ -104,6 +108,11 @@ impl Discord {
                 intents::DIRECT_MESSAGES
             }
         };
+        if body.get("enforce_nonce").and_then(Value::as_bool) == Some(true)
+            && let Some(before) = self.same_nonce(&message)
+        {
+            return ok(self.message_shape(before));
+        }
         let shape = self.message_shape(&message);
         self.messages.push(message);
         let mut event = shape.clone();
@@ -112,6 +121,16 @@ impl Discord {
         }
         self.emit(need, "MESSAGE_CREATE", &event);
         ok(shape)
+    }
+
+    /// What the same author lately sent with the same nonce.
+    fn same_nonce(&self, message: &Message) -> Option<&Message> {
+        message.nonce.as_ref()?;
+        self.messages.iter().rev().find(|before| {
+            before.author_id == message.author_id
+                && before.nonce == message.nonce
+                && message.at_ms - before.at_ms < NONCE_KEPT_MS
+        })
     }
 
     /// A message of the bot's from a body, checked but not yet sent.
@@ -147,7 +166,7 @@ impl Discord {
             flags: body.get("flags").and_then(Value::as_u64).unwrap_or(0),
             at_ms: now_ms,
             edited_ms: None,
-            nonce: body.get("nonce").filter(|nonce| !nonce.is_null()).cloned(),
+            nonce: nonce_of(body)?,
         })
     }
 
@@ -155,6 +174,26 @@ impl Discord {
     #[must_use]
     pub fn messages(&self) -> &[Message] {
         &self.messages
+    }
+}
+
+/// A whole number, or a text of at most 25 characters.
+fn nonce_of(body: &Map<String, Value>) -> Result<Option<Value>, ApiError> {
+    match body.get("nonce") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.chars().count() > LONGEST_NONCE => {
+            Err(ApiError::form(&[(
+                "nonce",
+                "NONCE_TYPE_TOO_LONG",
+                "Nonce length cannot exceed 25 characters.",
+            )]))
+        }
+        Some(nonce) if nonce.is_string() || nonce.is_i64() => Ok(Some(nonce.clone())),
+        Some(_) => Err(ApiError::form(&[(
+            "nonce",
+            "NONCE_TYPE_INVALID",
+            "Nonce must be a string or an integer.",
+        )])),
     }
 }
 

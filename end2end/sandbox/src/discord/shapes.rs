@@ -91,7 +91,7 @@ pub(super) fn application(app: &Application, bot: &User) -> Value {
         "type": null,
         "bot": user(bot),
         "bot_public": false,
-        "bot_require_code_grant": false,
+        "bot_require_code_grant": app.requires_code_grant,
         "verify_key": super::ids::digest(&app.id.to_string(), 64),
         "flags": app.flags(),
         "flags_new": app.flags().to_string(),

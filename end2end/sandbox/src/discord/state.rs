@@ -119,6 +119,8 @@ pub struct Application {
     pub redirect_uris: Vec<String>,
     /// Takes any `http` or `https` redirect, so that nobody registers ports.
     pub allow_any_redirect: bool,
+    /// *Requires OAuth2 Code Grant*.
+    pub requires_code_grant: bool,
     pub intents: PrivilegedIntents,
 }
 

@@ -64,6 +64,9 @@ impl Discord {
             "bans": self.guild.bans.iter().map(|(user, reason)| {
                 json!({"user_id": user.to_string(), "reason": reason})
             }).collect::<Vec<_>>(),
+            "direct_channels": self.direct.iter().map(|(user, channel)| {
+                json!({"user_id": user.to_string(), "channel_id": channel.to_string()})
+            }).collect::<Vec<_>>(),
             "messages": messages,
             "commands": commands,
             "interactions": self.interactions.iter().rev().take(SHOWN).map(|known| json!({

@@ -74,6 +74,8 @@ pub struct Options {
     pub deliveries: Deliveries,
     /// The address people and the app use, when it is not the listening one.
     pub base: Option<String>,
+    /// Redirects registered with Discord's application.
+    pub redirects: Vec<String>,
 }
 
 impl Default for Options {
@@ -88,6 +90,7 @@ impl Default for Options {
             webhook: None,
             deliveries: Deliveries::Pumped,
             base: None,
+            redirects: Vec::new(),
         }
     }
 }
@@ -313,5 +316,7 @@ fn furnished(options: &Options, seed: u64, clock: Clock, base: &str) -> World {
     if let Some(webhook) = &options.webhook {
         world.add_webhook(&webhook.url, webhook.secret.as_deref());
     }
+    let application = &mut world.discord.application;
+    application.redirect_uris.clone_from(&options.redirects);
     world
 }

@@ -34,7 +34,7 @@ impl Stripe {
             },
             "business_type": "company",
             "capabilities": { "card_payments": "active", "transfers": "active" },
-            "charges_enabled": true,
+            "charges_enabled": self.settings.charges_enabled,
             "controller": { "type": "account" },
             "country": "DE",
             "created": 1_700_000_000,

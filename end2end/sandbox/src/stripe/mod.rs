@@ -70,6 +70,8 @@ pub struct Settings {
     /// Days between the payment attempts of an invoice.
     pub retry_days: Vec<i64>,
     pub business_name: String,
+    /// Whether the account may take payments: not before its owner finished activating it.
+    pub charges_enabled: bool,
     /// A first payment by bank debit makes a subscription `active` as soon as it is under way, and
     /// not only when the bank has answered: Stripe's documents tell of both.
     pub debit_activates: bool,
@@ -84,6 +86,7 @@ impl Default for Settings {
             after_last_retry: AfterLastRetry::default(),
             retry_days: vec![3, 5, 7],
             business_name: "The Revenue Council".into(),
+            charges_enabled: true,
             debit_activates: false,
             finalization_error: None,
         }

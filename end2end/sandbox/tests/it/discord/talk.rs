@@ -58,6 +58,29 @@ fn the_bot_writes_to_people_it_shares_the_server_with() {
 }
 
 #[test]
+fn an_enforced_nonce_sends_once_in_a_few_minutes() {
+    let mut bench = Bench::unlimited();
+    let path = format!("/channels/{CHANNEL_GENERAL}/messages");
+    let once = json!({"content": "Once", "nonce": "msg-1", "enforce_nonce": true});
+    let first = bench.bot("POST", &path, Some(once.clone()));
+    let second = bench.bot("POST", &path, Some(once.clone()));
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_eq!(first.body["id"], second.body["id"]);
+    assert_eq!(bench.discord.messages().len(), 1);
+    // Without the switch a nonce says nothing, and after a few minutes it is forgotten.
+    let loose = json!({"content": "Once", "nonce": "msg-1"});
+    bench.bot("POST", &path, Some(loose));
+    assert_eq!(bench.discord.messages().len(), 2);
+    bench.now_ms += 4 * 60 * 1000;
+    bench.bot("POST", &path, Some(once));
+    assert_eq!(bench.discord.messages().len(), 3);
+    for nonce in [json!("x".repeat(26)), json!(1.5), json!([])] {
+        let body = json!({"content": "Once", "nonce": nonce});
+        assert_eq!(bench.bot("POST", &path, Some(body)).refusal(), (400, 50035));
+    }
+}
+
+#[test]
 fn commands_are_replaced_as_a_whole_and_keep_their_ids() {
     let mut bench = Bench::unlimited();
     let base = format!("/applications/{APPLICATION}/commands");
