@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod discord;
+pub mod doctor;
 pub mod guards;
 pub mod incidents;
 pub mod login;

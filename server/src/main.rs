@@ -4,10 +4,13 @@ use clap::{Parser, Subcommand};
 use server::config::{Config, ConfigError};
 use server::serve::{serve, services};
 use server::state::AppState;
-use server::{pins, setup, telemetry, webhooks};
+use server::{doctor, pins, setup, telemetry, webhooks};
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+
+/// Characters of a line on a terminal.
+const FOLDED_AT: usize = 110;
 
 #[derive(Parser)]
 #[command(
@@ -30,6 +33,8 @@ enum Command {
         #[arg(required = true, value_name = "EVENT_ID")]
         events: Vec<String>,
     },
+    /// Look at everything that would keep a payer out, and say what mends it; changes nothing
+    Doctor,
     /// Make what is missing at Stripe (webhook endpoint, portal), and print the bot's invite link
     Setup {
         /// Change without asking
@@ -42,7 +47,7 @@ impl Command {
     fn config(&self) -> Result<Config, ConfigError> {
         let get = |name: &str| std::env::var(name).ok();
         match self {
-            Self::Setup { .. } => Config::read_for_setup(get),
+            Self::Setup { .. } | Self::Doctor => Config::read_for_setup(get),
             Self::Serve | Self::Replay { .. } => Config::read(get),
         }
     }
@@ -52,6 +57,7 @@ impl Command {
         match self {
             Self::Serve => "info,sqlx=warn",
             Self::Replay { .. } | Self::Setup { .. } => "error",
+            Self::Doctor => "off",
         }
     }
 }
@@ -64,11 +70,6 @@ fn main() -> ExitCode {
         // The error's own text shows the line, which can hold a secret.
         return stopped(".env cannot be read: a line is not of the form NAME=value");
     }
-    let config = match cli.command.config() {
-        Ok(config) => config,
-        Err(error) => return stopped(&error.to_string()),
-    };
-    telemetry::init(config.json_logs, cli.command.logs());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -76,11 +77,31 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return stopped(&error.to_string()),
     };
-    match runtime.block_on(run(cli.command, config)) {
+    let done = if matches!(cli.command, Command::Doctor) {
+        // It tells of a configuration that cannot be read as of everything else.
+        telemetry::init(false, cli.command.logs());
+        runtime.block_on(examine())
+    } else {
+        let config = match cli.command.config() {
+            Ok(config) => config,
+            Err(error) => return stopped(&error.to_string()),
+        };
+        telemetry::init(config.json_logs, cli.command.logs());
+        runtime.block_on(run(cli.command, config))
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => stopped(&error.to_string()),
     }
+}
+
+/// Folded for a person who looks; a line each for a program that reads.
+async fn examine() -> Result<bool, Box<dyn Error>> {
+    let mut out = io::stdout();
+    let width = out.is_terminal().then_some(FOLDED_AT);
+    let get = |name: &str| std::env::var(name).ok();
+    Ok(doctor::run(get, &mut out, width).await?)
 }
 
 /// Answers whether everything that was asked for is done.
@@ -90,6 +111,7 @@ async fn run(command: Command, config: Config) -> Result<bool, Box<dyn Error>> {
             serve(config).await?;
             Ok(true)
         }
+        Command::Doctor => examine().await,
         Command::Replay { events } => {
             let (state, _) = services(config).await?;
             let done = replay(&state, &events).await;

@@ -1,6 +1,10 @@
 //! What operators are told of, once per matter: an incident that is open and that nobody was told
 //! of on that way yet. Whoever opens incidents knows nothing of this.
 
+mod message;
+
+pub use message::{MessageError, sync_message};
+
 use crate::db::DbError;
 use crate::incidents;
 use crate::mail;
@@ -118,17 +122,24 @@ pub async fn holds(
     Ok(incidents::open_since(conn, kind, subject).await? == Some(opened_at))
 }
 
+/// Whether something is open that nobody was told of on this way.
+async fn any_untold(state: &AppState, way: Way) -> Result<bool, DbError> {
+    let sql = format!(
+        "SELECT opened_at FROM incidents WHERE closed_at IS NULL AND {} IS NULL LIMIT 1",
+        way.column()
+    );
+    let any: Option<i64> = sqlx::query_scalar(AssertSqlSafe(sql))
+        .fetch_optional(state.db.reader())
+        .await?;
+    Ok(any.is_some())
+}
+
 /// Writes a mail to every operator for each matter they were not told of.
 pub async fn by_mail(state: &AppState) -> Result<(), DbError> {
     if state.mail.is_none() {
         return Ok(());
     }
-    let any: Option<i64> = sqlx::query_scalar(
-        "SELECT opened_at FROM incidents WHERE closed_at IS NULL AND mailed_at IS NULL LIMIT 1",
-    )
-    .fetch_optional(state.db.reader())
-    .await?;
-    if any.is_none() {
+    if !any_untold(state, Way::Mail).await? {
         return Ok(());
     }
     let now = state.clock.policy_ms();
@@ -148,6 +159,25 @@ pub async fn by_mail(state: &AppState) -> Result<(), DbError> {
             }
         }
         told(&mut tx, &matter, Way::Mail, now).await?;
+    }
+    tx.commit().await?;
+    state.work.notify_one();
+    Ok(())
+}
+
+/// Writes a direct message to every operator for each matter they were not told of. It is sent
+/// when this is committed.
+pub async fn by_message(state: &AppState) -> Result<(), DbError> {
+    if !any_untold(state, Way::Message).await? {
+        return Ok(());
+    }
+    let now = state.clock.policy_ms();
+    let mut tx = state.db.begin().await?;
+    for matter in untold(&mut tx, Way::Message, now).await? {
+        for operator in &state.config.operator_discord_ids {
+            message::enqueue(state, &mut tx, operator, &matter, now).await?;
+        }
+        told(&mut tx, &matter, Way::Message, now).await?;
     }
     tx.commit().await?;
     state.work.notify_one();

@@ -3,6 +3,7 @@
 use super::{Act, DeskError, actor};
 use crate::db::DbError;
 use crate::db::rearm;
+use crate::doctor::{Finding, plans as doctor};
 use crate::roles::switches::Switch;
 use crate::roles::{brake, switches};
 use crate::state::AppState;
@@ -22,7 +23,7 @@ pub async fn page(state: &AppState) -> Result<BrakePage, DbError> {
         frozen: switches::frozen(conn).await?.map(switched),
         pulled: pulled(conn).await?,
         held: held(conn).await?,
-        plans: plans(conn).await?,
+        plans: plans(conn, &state.config.discord.guild_id).await?,
         swept: swept(conn).await?,
     })
 }
@@ -120,29 +121,36 @@ async fn held(conn: &mut AnyConnection) -> Result<Vec<HeldRole>, DbError> {
     Ok(found)
 }
 
-async fn plans(conn: &mut AnyConnection) -> Result<Vec<PlanHealth>, DbError> {
+/// The doctor's findings on the server's roles as they were last read.
+async fn plans(conn: &mut AnyConnection, guild_id: &str) -> Result<Vec<PlanHealth>, DbError> {
     let rows: Vec<(String, String, i64, Option<String>)> =
         sqlx::query_as("SELECT id, name, active, problem FROM plans ORDER BY position, id")
             .fetch_all(&mut *conn)
             .await?;
+    let findings = doctor::as_last_read(&mut *conn, guild_id).await?;
     let mut found = Vec::with_capacity(rows.len());
     for (id, name, active, problem) in rows {
-        let roles = sqlx::query_as(
-            "SELECT COALESCE(guild_roles.name, plan_roles.role_id), incidents.detail \
+        let roles: Vec<(String, String)> = sqlx::query_as(
+            "SELECT plan_roles.role_id, COALESCE(guild_roles.name, plan_roles.role_id) \
              FROM plan_roles LEFT JOIN guild_roles ON guild_roles.id = plan_roles.role_id \
-             LEFT JOIN incidents ON incidents.kind = 'plan role' \
-             AND incidents.subject = plan_roles.role_id AND incidents.closed_at IS NULL \
              WHERE plan_roles.plan_id = $1 AND plan_roles.state IN ('active', 'leaving', 'kept') \
              ORDER BY plan_roles.role_id",
         )
         .bind(&id)
         .fetch_all(&mut *conn)
         .await?;
+        let of = |role: &str| match &findings {
+            Some(findings) => findings.get(role).map(Finding::text),
+            None => Some("The server’s roles were not read yet.".to_owned()),
+        };
         found.push(PlanHealth {
             name,
             on_offer: active == 1,
             problem,
-            roles,
+            roles: roles
+                .into_iter()
+                .map(|(role, name)| (name, of(&role)))
+                .collect(),
         });
     }
     Ok(found)

@@ -12,6 +12,7 @@ mod marks;
 mod refusal;
 mod socket;
 
+pub use commands::are_ours;
 pub use events::{Ears, Told};
 pub use gateway::run;
 

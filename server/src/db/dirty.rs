@@ -34,6 +34,8 @@ pub enum SubjectKind {
     Events,
     /// A mail that waits to be sent.
     Mail,
+    /// A direct message that waits to be sent.
+    Message,
     /// Everybody in the server.
     Sweep,
     /// The gateway's connection. Its lease is the right to hold it; there is nothing to work off.
@@ -52,6 +54,7 @@ impl SubjectKind {
             Self::Guild => "guild",
             Self::Events => "events",
             Self::Mail => "mail",
+            Self::Message => "message",
             Self::Sweep => "sweep",
             Self::Gateway => "gateway",
         }
@@ -68,6 +71,7 @@ impl SubjectKind {
             Self::Guild,
             Self::Events,
             Self::Mail,
+            Self::Message,
             Self::Sweep,
             Self::Gateway,
         ]

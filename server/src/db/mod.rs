@@ -25,6 +25,26 @@ pub enum Kind {
     Postgres,
 }
 
+/// What was done of [`MIGRATIONS`]. SQLite's booleans are none that `Any` reads.
+const STEPS: &str = "SELECT version, CAST(CASE WHEN success THEN 1 ELSE 0 END AS BIGINT) \
+                     FROM _sqlx_migrations ORDER BY version";
+
+/// How a database's schema stands to this program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Migrated {
+    /// It was never started with.
+    Empty,
+    Whole,
+    /// So many steps are to come.
+    Behind {
+        by: usize,
+    },
+    /// A newer program was here.
+    Ahead,
+    /// A step failed half way.
+    Broken,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     #[error("the database did not answer: {0}")]
@@ -102,6 +122,70 @@ impl Db {
             readers,
             writer,
             pace: None,
+        })
+    }
+
+    /// Connects for reading alone: nothing is made or migrated, and what writes fails. A server may
+    /// be writing to it meanwhile.
+    pub async fn open_to_read(url: &str) -> Result<Self, DbError> {
+        sqlx::any::install_default_drivers();
+        let pool = |readonly: &'static str| {
+            AnyPoolOptions::new()
+                .max_connections(2)
+                .acquire_timeout(Duration::from_secs(5))
+                .after_connect(move |conn, _| {
+                    Box::pin(async move {
+                        conn.execute(readonly).await?;
+                        Ok(())
+                    })
+                })
+        };
+        let (kind, pool) = if url.starts_with("sqlite:") {
+            let path = url.split('?').next().unwrap_or(url);
+            let options = AnyConnectOptions::from_str(&format!("{path}?mode=ro"))?;
+            let pool = pool("PRAGMA query_only = ON").connect_with(options).await?;
+            (Kind::Sqlite, pool)
+        } else {
+            let options = AnyConnectOptions::from_str(url)?;
+            let only = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+            (Kind::Postgres, pool(only).connect_with(options).await?)
+        };
+        Ok(Self {
+            kind,
+            readers: pool.clone(),
+            writer: pool,
+            pace: None,
+        })
+    }
+
+    /// How its schema stands to this program's.
+    pub async fn migrated(&self) -> Result<Migrated, DbError> {
+        let table = match self.kind {
+            Kind::Sqlite => "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
+            Kind::Postgres => {
+                "SELECT CAST(to_regclass('_sqlx_migrations') AS TEXT) WHERE to_regclass('_sqlx_migrations') IS NOT NULL"
+            }
+        };
+        let there: Option<String> = sqlx::query_scalar(table)
+            .fetch_optional(&self.readers)
+            .await?;
+        if there.is_none() {
+            return Ok(Migrated::Empty);
+        }
+        let done: Vec<(i64, i64)> = sqlx::query_as(STEPS).fetch_all(&self.readers).await?;
+        let known: Vec<i64> = MIGRATIONS.iter().map(|step| step.version).collect();
+        let missing = known
+            .iter()
+            .filter(|version| !done.iter().any(|(done, _)| done == *version))
+            .count();
+        Ok(if done.iter().any(|(_, success)| *success == 0) {
+            Migrated::Broken
+        } else if done.iter().any(|(version, _)| !known.contains(version)) {
+            Migrated::Ahead
+        } else if missing > 0 {
+            Migrated::Behind { by: missing }
+        } else {
+            Migrated::Whole
         })
     }
 

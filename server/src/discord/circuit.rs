@@ -40,6 +40,12 @@ impl Circuit {
         }
     }
 
+    /// Why nothing goes while it is open; leaves the one who may try to others.
+    pub fn shut(&self) -> Option<DiscordError> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().map(|open| open.error.clone())
+    }
+
     /// What a call brought. What says nothing of Discord's mind, such as a time-out, leaves it as
     /// it is, but for the next one who asks.
     pub fn heard(&self, error: Option<&DiscordError>, now: Instant) {

@@ -59,7 +59,7 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 
 /// [`DiscordApi`] over HTTP. Every call ends within 10 s, retries included, after 20 s in line.
 pub struct DiscordClient {
-    config: DiscordConfig,
+    pub(super) config: DiscordConfig,
     wire: Arc<dyn Wire>,
     clock: Arc<dyn Clock>,
     rng: Rng,
@@ -68,17 +68,17 @@ pub struct DiscordClient {
     total: Duration,
 }
 
-struct Call<'a> {
-    route: Route,
-    method: Method,
-    path: &'a [&'a str],
-    query: Option<&'a str>,
-    reason: Option<&'a str>,
-    body: Option<String>,
+pub(super) struct Call<'a> {
+    pub route: Route,
+    pub method: Method,
+    pub path: &'a [&'a str],
+    pub query: Option<&'a str>,
+    pub reason: Option<&'a str>,
+    pub body: Option<String>,
 }
 
 impl<'a> Call<'a> {
-    fn get(route: Route, path: &'a [&'a str]) -> Self {
+    pub fn get(route: Route, path: &'a [&'a str]) -> Self {
         Self {
             route,
             method: Method::GET,
@@ -86,6 +86,14 @@ impl<'a> Call<'a> {
             query: None,
             reason: None,
             body: None,
+        }
+    }
+
+    pub fn post(route: Route, path: &'a [&'a str], body: &serde_json::Value) -> Self {
+        Self {
+            method: Method::POST,
+            body: Some(body.to_string()),
+            ..Self::get(route, path)
         }
     }
 
@@ -130,7 +138,13 @@ impl DiscordClient {
     }
 
     /// What stops everything is not asked again by everybody: the circuit answers it meanwhile.
-    async fn call(&self, call: Call<'_>) -> Result<Answer, DiscordError> {
+    pub(super) async fn call(&self, call: Call<'_>) -> Result<Answer, DiscordError> {
+        if call.route.is_aside() {
+            return match self.circuit.shut() {
+                Some(error) => Err(error),
+                None => self.tries(&call).await.map_err(aside),
+            };
+        }
         self.circuit.pass(self.clock.instant())?;
         let outcome = self.tries(&call).await;
         // Listing members may be refused for a reason of its own.
@@ -456,6 +470,18 @@ impl DiscordApi for DiscordClient {
                 "adding a member was answered with {status}"
             ))),
         }
+    }
+}
+
+/// Outside the server's own routes, no access is a refusal of that one request.
+fn aside(error: DiscordError) -> DiscordError {
+    match error {
+        DiscordError::NoGuildAccess { code } => DiscordError::Refused {
+            status: 403,
+            code: Some(code),
+            message: String::new(),
+        },
+        error => error,
     }
 }
 

@@ -50,6 +50,9 @@ pub enum DiscordError {
     /// 30001.
     #[error("the person is in as many servers as Discord allows")]
     TooManyGuilds,
+    /// 50007.
+    #[error("the person takes no direct messages from the bot")]
+    CannotMessage,
     /// 50001 where everybody is listed.
     #[error("the bot may not list the members")]
     IntentMissing,
@@ -92,6 +95,7 @@ impl DiscordError {
             (_, Some(40_007)) => Self::Banned,
             (_, Some(50_025)) => Self::InvalidUserToken,
             (_, Some(30_001)) => Self::TooManyGuilds,
+            (_, Some(50_007)) => Self::CannotMessage,
             (401, _) => Self::Unauthorized,
             (403, None) => Self::Blocked,
             (500.., _) => Self::Server { status },
@@ -125,6 +129,7 @@ impl DiscordError {
             | Self::Banned
             | Self::InvalidUserToken
             | Self::TooManyGuilds
+            | Self::CannotMessage
             | Self::IntentMissing
             | Self::Refused { .. }
             | Self::Unsendable(_) => FailureClass::NeedsPerson,
@@ -149,6 +154,7 @@ impl DiscordError {
             Self::Banned => Some(40_007),
             Self::InvalidUserToken => Some(50_025),
             Self::TooManyGuilds => Some(30_001),
+            Self::CannotMessage => Some(50_007),
             Self::Refused { code, .. } => *code,
             Self::Unauthorized
             | Self::Blocked
@@ -196,6 +202,9 @@ impl DiscordError {
             Self::TooManyGuilds => "The person is in as many servers as Discord allows and has \
                 to leave one before they can join."
                 .into(),
+            Self::CannotMessage => "The person takes no direct messages from the bot. In Discord \
+                they right-click the server, open Privacy Settings and switch on Direct Messages."
+                .into(),
             Self::IntentMissing => "Open discord.com/developers/applications, choose the \
                 application, then Bot, and switch on Server Members Intent under Privileged \
                 Gateway Intents; press Save Changes."
@@ -239,6 +248,7 @@ mod tests {
             (403, Some(50_025), FailureClass::NeedsPerson),
             (401, Some(50_025), FailureClass::NeedsPerson),
             (400, Some(30_001), FailureClass::NeedsPerson),
+            (403, Some(50_007), FailureClass::NeedsPerson),
             (400, Some(50_035), FailureClass::NeedsPerson),
             (404, None, FailureClass::NeedsPerson),
             (302, None, FailureClass::NeedsPerson),
@@ -255,7 +265,8 @@ mod tests {
     #[test]
     fn codes_survive_the_way_in_and_out() {
         for code in [
-            10_004, 10_007, 10_011, 10_013, 30_001, 40_007, 50_001, 50_013, 50_025, 50_028, 50_035,
+            10_004, 10_007, 10_011, 10_013, 30_001, 40_007, 50_001, 50_007, 50_013, 50_025, 50_028,
+            50_035,
         ] {
             let error = DiscordError::from_answer(400, Some(code), "");
             assert_eq!(error.code(), Some(code));

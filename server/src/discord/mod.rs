@@ -2,28 +2,32 @@
 //!
 //! Routes, codes and limits are those of Discord's API v10.
 
+mod application;
 mod body;
 mod circuit;
 mod client;
 mod error;
 mod permissions;
 mod ratelimit;
+mod talk;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::collections::HashMap;
 
+pub use application::{Application, ApplicationApi};
 pub use body::versioned;
 pub use client::{DiscordClient, DiscordConfig, MEMBERS_PAGE, http_client};
 pub use error::{DiscordError, FailureClass, MAY_STILL_LAND_MS};
 pub use permissions::{
-    RoleObstacle, bot_permissions, dangerous, dangerous_in, explain_50013, highest_position,
-    role_obstacle,
+    LEAST, RoleObstacle, bot_permissions, dangerous, dangerous_in, explain_50013, highest_position,
+    may_add_people, may_manage_roles, named_role, role_obstacle,
 };
+pub use talk::{Message, TalkApi, fitting};
 
 /// What Rollcall asks of Discord, for the one server it guards.
 #[async_trait]
-pub trait DiscordApi: Send + Sync {
+pub trait DiscordApi: ApplicationApi + TalkApi + Send + Sync {
     /// `GET /users/@me`: whose token this is.
     async fn bot(&self) -> Result<BotIdentity, DiscordError>;
 

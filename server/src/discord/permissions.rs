@@ -4,6 +4,21 @@ use super::GuildView;
 
 const ADMINISTRATOR: u64 = 1 << 3;
 const MANAGE_ROLES: u64 = 1 << 28;
+/// Discord wants it of a bot that adds people.
+const CREATE_INSTANT_INVITE: u64 = 1;
+
+/// All the bot needs in a server.
+pub const LEAST: u64 = MANAGE_ROLES | CREATE_INSTANT_INVITE;
+
+#[must_use]
+pub fn may_manage_roles(permissions: u64) -> bool {
+    permissions & (ADMINISTRATOR | MANAGE_ROLES) != 0
+}
+
+#[must_use]
+pub fn may_add_people(permissions: u64) -> bool {
+    permissions & (ADMINISTRATOR | CREATE_INSTANT_INVITE) != 0
+}
 
 /// Rights that let their holder run the server, or throw people out of it: ADMINISTRATOR, every
 /// `MANAGE_…`, `KICK_MEMBERS` and `BAN_MEMBERS`, by Discord's bits.
@@ -86,32 +101,52 @@ pub enum RoleObstacle {
 }
 
 impl RoleObstacle {
-    /// What a person should do, in plain words.
+    /// What is wrong, in plain words.
     #[must_use]
-    pub fn advice(&self) -> String {
+    pub fn what(&self) -> String {
         match self {
-            Self::Gone => "The role was deleted at Discord. Put an existing role into the plan's \
-                rollcall_roles."
-                .into(),
-            Self::Everyone => "The plan names @everyone, which everybody has. Put a role of its \
-                own into the plan's rollcall_roles."
-                .into(),
-            Self::Managed { role } => format!(
-                "The role {role} belongs to an integration and cannot be given by anyone else. \
-                 Put another role into the plan's rollcall_roles."
+            Self::Gone => "The role was deleted at Discord.".into(),
+            Self::Everyone => "The plan names @everyone, which everybody has.".into(),
+            Self::Managed { role } => {
+                format!("The role ‘{role}’ belongs to an integration, and nobody else can give it.")
+            }
+            Self::PermissionMissing { .. } => "The bot lacks the permission Manage Roles.".into(),
+            Self::Hierarchy { role, bot_role, .. } => format!(
+                "The role ‘{role}’ stands above the bot's own, ‘{bot_role}’, so the bot cannot give it."
             ),
+            Self::NotInTheRoles => "The bot's rights and its place look right now.".into(),
+        }
+    }
+
+    /// The clicks that mend it.
+    #[must_use]
+    pub fn todo(&self) -> String {
+        match self {
+            Self::Gone | Self::Managed { .. } => "Discord → Server Settings → Roles: right-click \
+                the role to give, Copy Role ID; Stripe dashboard → Product catalogue → the plan → \
+                Metadata: put it into rollcall_roles."
+                .into(),
+            Self::Everyone => "Discord → Server Settings → Roles: make a role of its own, \
+                right-click it, Copy Role ID; put that into the plan's rollcall_roles at Stripe."
+                .into(),
             Self::PermissionMissing { bot_role } => format!(
-                "The bot lacks the permission Manage Roles. In Discord open Server Settings, \
-                 Roles, {bot_role}, Permissions; switch on Manage Roles; press Save Changes."
+                "Discord → Server Settings → Roles → {bot_role} → Permissions: switch on Manage \
+                 Roles, press Save Changes."
             ),
             Self::Hierarchy { role, bot_role, .. } => format!(
-                "The role {role} stands above the bot's own, {bot_role}. In Discord open Server \
-                 Settings, Roles; drag {bot_role} above {role}; press Save Changes."
+                "Discord → Server Settings → Roles: drag ‘{bot_role}’ above ‘{role}’, press Save \
+                 Changes."
             ),
-            Self::NotInTheRoles => "The bot's rights and its place look right now. Try again; if \
-                Discord still refuses, read the server's roles anew."
+            Self::NotInTheRoles => "Try again; if Discord still refuses, read the server's roles \
+                anew."
                 .into(),
         }
+    }
+
+    /// Both, one after the other.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        format!("{} {}", self.what(), self.todo())
     }
 }
 
@@ -133,9 +168,9 @@ pub fn role_obstacle(
             role: role.name.clone(),
         });
     }
-    if bot_permissions(guild, bot_role_ids) & (ADMINISTRATOR | MANAGE_ROLES) == 0 {
+    if !may_manage_roles(bot_permissions(guild, bot_role_ids)) {
         return Some(RoleObstacle::PermissionMissing {
-            bot_role: bot_role(guild, bot_role_ids),
+            bot_role: named_role(guild, bot_role_ids),
         });
     }
     let bot_at = highest_position(guild, bot_role_ids);
@@ -143,13 +178,14 @@ pub fn role_obstacle(
     (role.position >= bot_at).then(|| RoleObstacle::Hierarchy {
         role: role.name.clone(),
         role_at: role.position,
-        bot_role: bot_role(guild, bot_role_ids),
+        bot_role: named_role(guild, bot_role_ids),
         bot_at,
     })
 }
 
 /// The name of the bot's highest role.
-fn bot_role(guild: &GuildView, bot_role_ids: &[String]) -> String {
+#[must_use]
+pub fn named_role(guild: &GuildView, bot_role_ids: &[String]) -> String {
     guild
         .roles
         .iter()

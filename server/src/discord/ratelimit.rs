@@ -28,6 +28,22 @@ pub(super) enum Route {
     AddRole,
     RemoveRole,
     Join,
+    Application,
+    Commands,
+    OpenDirect,
+    Say,
+    Said,
+}
+
+impl Route {
+    /// Whether what it is answered says nothing of the others: these neither try on behalf of all
+    /// nor open the circuit.
+    pub fn is_aside(self) -> bool {
+        matches!(
+            self,
+            Self::Application | Self::Commands | Self::OpenDirect | Self::Say | Self::Said
+        )
+    }
 }
 
 const INVALID_WINDOW: Duration = Duration::from_mins(10);

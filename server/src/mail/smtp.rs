@@ -21,6 +21,8 @@ use url::Url;
 const CONNECT: Duration = Duration::from_secs(10);
 /// The whole conversation; a lease outlives it.
 const CONVERSATION: Duration = Duration::from_secs(30);
+/// For a greeting and a sign-in.
+const REACH: Duration = Duration::from_secs(15);
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Why a mail was not taken. Texts are ours: the server's own may hold the address.
@@ -60,6 +62,9 @@ pub struct Outgoing<'a> {
 #[async_trait]
 pub trait MailDoor: Send + Sync {
     async fn send(&self, mail: &Outgoing<'_>) -> Result<(), MailError>;
+
+    /// Connects, signs in, and leaves: whether mail would be taken at all.
+    async fn reach(&self) -> Result<(), MailError>;
 }
 
 /// SMTP as RFC 5321 has it, with STARTTLS and AUTH.
@@ -209,6 +214,13 @@ impl MailDoor for Smtp {
             let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
         }
         outcome
+    }
+
+    async fn reach(&self) -> Result<(), MailError> {
+        let connected = tokio::time::timeout(REACH, self.connect()).await;
+        let mut connection = connected.unwrap_or(Err(MailError::Later(None)))?;
+        let _ = tokio::time::timeout(GOODBYE, connection.abort()).await;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ mod read;
 pub use metadata::{MetadataError, PlanMeaning, meaning};
 pub use offered::Plans;
 pub use read::{PlansSyncError, sync_plans};
-pub(crate) use read::{mark_holders, set_role};
+pub(crate) use read::{mark_holders, sells, set_role};
 
 /// The one subject of kind `plans`.
 pub const SUBJECT: &str = "all";

@@ -304,6 +304,17 @@ async fn take_over_prices(
     Ok(())
 }
 
+/// Whether this is a price of the plan's product that is sold here.
+#[must_use]
+pub fn sells(plan: &PlanMeaning, price: &Price, product_id: &str) -> bool {
+    price.product_id() == product_id
+        && price.unit_amount.is_some()
+        && match period(price) {
+            Some("once") => plan.pass.is_some(),
+            period => period.is_some(),
+        }
+}
+
 /// `month`, `year` or `once`; none for what is not sold here.
 fn period(price: &Price) -> Option<&'static str> {
     let Some(recurring) = &price.recurring else {

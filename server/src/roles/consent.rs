@@ -2,6 +2,7 @@
 
 use crate::db::DbError;
 use sqlx::{AnyConnection, FromRow};
+use std::collections::HashMap;
 
 /// A yes, and the rights it counts for.
 #[derive(Debug, Clone, FromRow)]
@@ -29,6 +30,23 @@ pub async fn given(conn: &mut AnyConnection, role_id: &str) -> Result<Option<Con
             .fetch_optional(conn)
             .await?,
     )
+}
+
+/// Every yes, by role.
+pub async fn all(conn: &mut AnyConnection) -> Result<HashMap<String, Consent>, DbError> {
+    let rows: Vec<(String, String, String, i64)> =
+        sqlx::query_as("SELECT role_id, rights, given_by, given_at FROM role_consents")
+            .fetch_all(conn)
+            .await?;
+    let consent = |(role, rights, given_by, given_at)| {
+        let consent = Consent {
+            rights,
+            given_by,
+            given_at,
+        };
+        (role, consent)
+    };
+    Ok(rows.into_iter().map(consent).collect())
 }
 
 /// Writes a yes over an older one.

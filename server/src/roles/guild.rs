@@ -3,7 +3,8 @@
 use super::{RolesError, consent, refusal, switches};
 use crate::db::dirty::{self, Lease};
 use crate::db::{Db, DbError, rearm};
-use crate::discord::{GuildView, dangerous, dangerous_in, role_obstacle};
+use crate::discord::{GuildView, dangerous_in};
+use crate::doctor::plans as doctor;
 use crate::incidents;
 use crate::state::AppState;
 use sqlx::AnyConnection;
@@ -145,35 +146,17 @@ async fn check_plans(
     bot_roles: &[String],
     now: i64,
 ) -> Result<(), DbError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT plan_roles.role_id, plans.name FROM plan_roles \
-         JOIN plans ON plans.id = plan_roles.plan_id \
-         WHERE plan_roles.state IN ('active', 'leaving', 'kept') \
-         ORDER BY plans.position, plan_roles.role_id",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for (role_id, plan) in rows {
-        let dangers = guild
-            .role(&role_id)
-            .map(|role| dangerous(role.permissions))
-            .unwrap_or_default();
-        let dangers = consent::lacking(conn, &role_id, dangers).await?;
-        let finding = if dangers.is_empty() {
-            role_obstacle(guild, bot_roles, &role_id).map(|obstacle| obstacle.advice())
-        } else {
-            Some(format!(
-                "the role carries {}, so it is not granted without the operator's yes",
-                dangers.join(", ")
-            ))
-        };
-        match finding {
+    let roles = doctor::given_roles(conn).await?;
+    let consents = consent::all(conn).await?;
+    for (role_id, plans) in &roles {
+        match doctor::role_finding(guild, bot_roles, role_id, consents.get(role_id)) {
             Some(finding) => {
-                tracing::error!(plan = %plan, role = %role_id, finding = %finding, "a plan's role cannot be granted");
-                let detail = format!("Plan {plan}: {finding}");
-                incidents::open(conn, "plan role", &role_id, &detail, now).await?;
+                let (plans, finding) = (doctor::of_plans(plans), finding.text());
+                tracing::error!(plans = %plans, role = %role_id, finding = %finding, "a plan's role cannot be granted");
+                let detail = format!("{plans}: {finding}");
+                incidents::open(conn, "plan role", role_id, &detail, now).await?;
             }
-            None => incidents::close(conn, "plan role", &role_id, now).await?,
+            None => incidents::close(conn, "plan role", role_id, now).await?,
         }
     }
     Ok(())

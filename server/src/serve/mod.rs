@@ -6,7 +6,7 @@ use crate::bot;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MetricsAccess};
 use crate::db::{Db, DbError, Kind, dirty};
-use crate::discord::{self, DiscordClient, DiscordConfig};
+use crate::discord::{self, DiscordApi, DiscordClient, DiscordConfig};
 use crate::guards::Limits;
 use crate::mail::{self, MailDoor, Smtp};
 use crate::pins::{self, PinError};
@@ -15,7 +15,7 @@ use crate::rng::Rng;
 use crate::router;
 use crate::seal::Seal;
 use crate::state::{AppState, Services};
-use crate::stripe::{StripeClient, StripeConfig};
+use crate::stripe::{StripeApi, StripeClient, StripeConfig};
 use crate::sync;
 use crate::telemetry::Metrics;
 use crate::webhooks;
@@ -109,14 +109,23 @@ pub fn build_on(
     assemble(db, outside, None, config, clock, rng)
 }
 
-fn assemble(
-    db: Db,
-    outside: Outside,
+/// The doors to the outside.
+pub struct Doors {
+    pub stripe: Arc<dyn StripeApi>,
+    pub discord: Arc<dyn DiscordApi>,
+    /// `None`: mail is off.
+    pub mail: Option<Arc<dyn MailDoor>>,
+}
+
+/// Opens nothing yet: the first question does. Without a `budget` that is shared the process has
+/// one of its own.
+pub fn doors(
+    config: &Config,
+    outside: &Outside,
     budget: Option<Db>,
-    config: Config,
     clock: Arc<dyn Clock>,
-    rng: Rng,
-) -> Result<AppState, ServeError> {
+    rng: &Rng,
+) -> Doors {
     let stripe = StripeClient::new(
         StripeConfig {
             api_base: config.stripe.api_base.clone(),
@@ -124,7 +133,7 @@ fn assemble(
             rate: config.stripe.rate,
             budget,
         },
-        outside.stripe,
+        outside.stripe.clone(),
         clock.clone(),
         rng.clone(),
     );
@@ -134,14 +143,34 @@ fn assemble(
             bot_token: config.discord.bot_token.clone(),
             guild_id: config.discord.guild_id.clone(),
         },
-        outside.discord,
-        clock.clone(),
+        outside.discord.clone(),
+        clock,
         rng.clone(),
     );
     let mail = config.mail.clone().map(|settings| -> Arc<dyn MailDoor> {
         let name = &config.community.name;
         Arc::new(Smtp::new(settings, name, &config.public_url))
     });
+    Doors {
+        stripe: Arc::new(stripe),
+        discord: Arc::new(discord),
+        mail,
+    }
+}
+
+fn assemble(
+    db: Db,
+    outside: Outside,
+    budget: Option<Db>,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    rng: Rng,
+) -> Result<AppState, ServeError> {
+    let Doors {
+        stripe,
+        discord,
+        mail,
+    } = doors(&config, &outside, budget, clock.clone(), &rng);
     let leptos = LeptosOptions::builder()
         .output_name("rollcall")
         .site_root(config.site_root.clone())
@@ -149,8 +178,8 @@ fn assemble(
         .build();
     Ok(AppState::new(Services {
         seal: Seal::new(&config.key_bytes()?, rng.clone()),
-        stripe: Arc::new(stripe),
-        discord: Arc::new(discord),
+        stripe,
+        discord,
         mail,
         login_http: outside.login,
         limits: Limits::new(),

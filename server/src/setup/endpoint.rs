@@ -3,7 +3,6 @@
 use super::{Change, Found, SetupError, failed};
 use crate::state::AppState;
 use crate::stripe::API_VERSION;
-use crate::stripe::endpoints::Endpoint;
 use crate::stripe::events::SUBSCRIBED;
 use std::io::Write;
 
@@ -46,7 +45,7 @@ pub(super) async fn look(state: &AppState, out: &mut impl Write) -> Result<Found
             endpoint.id
         )?;
     }
-    let wrong = wrong(endpoint);
+    let wrong = endpoint.wrong();
     Ok(if wrong.is_empty() {
         Found::Right(format!(
             "{WHAT} {url}: enabled, for the {} events",
@@ -58,31 +57,6 @@ pub(super) async fn look(state: &AppState, out: &mut impl Write) -> Result<Found
             Change::MendEndpoint(endpoint.id.clone()),
         )
     })
-}
-
-fn wrong(endpoint: &Endpoint) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if endpoint.status != "enabled" {
-        wrong.push(format!("it is {}", endpoint.status));
-    }
-    let has = |name: &&str| endpoint.enabled_events.iter().any(|has| has == name);
-    let missing: Vec<&str> = SUBSCRIBED.into_iter().filter(|name| !has(name)).collect();
-    let others = endpoint
-        .enabled_events
-        .iter()
-        .filter(|name| !SUBSCRIBED.contains(&name.as_str()))
-        .count();
-    if endpoint.enabled_events == ["*"] {
-        wrong.push("it is for every event there is".to_owned());
-    } else {
-        if !missing.is_empty() {
-            wrong.push(format!("it misses {}", missing.join(", ")));
-        }
-        if others > 0 {
-            wrong.push(format!("it is for {others} other events too"));
-        }
-    }
-    wrong
 }
 
 pub(super) async fn make(

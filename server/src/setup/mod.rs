@@ -7,6 +7,7 @@ mod portal;
 use crate::config::Config;
 use crate::db::DbError;
 use crate::db::installation::{Pin, pinned};
+use crate::discord::LEAST;
 use crate::pins::{self, PinError};
 use crate::state::AppState;
 use crate::stripe::StripeError;
@@ -150,16 +151,15 @@ fn failed(what: &'static str, source: StripeError) -> SetupError {
     }
 }
 
-/// Manage Roles and Create Invite: Discord wants the second of a bot that adds people.
-const PERMISSIONS: u64 = (1 << 28) | 1;
-
-/// The address that invites the bot to the one server, with the least rights it needs.
-fn invite(config: &Config) -> String {
+/// The address that invites the bot to the one server, with the least rights it needs and its
+/// slash commands.
+#[must_use]
+pub fn invite(config: &Config) -> String {
     let mut url = config.discord.authorize_url.clone();
     url.query_pairs_mut()
         .append_pair("client_id", &config.discord.client_id)
-        .append_pair("scope", "bot")
-        .append_pair("permissions", &PERMISSIONS.to_string())
+        .append_pair("scope", "bot applications.commands")
+        .append_pair("permissions", &LEAST.to_string())
         .append_pair("guild_id", &config.discord.guild_id)
         .append_pair("disable_guild_select", "true");
     url.into()

@@ -22,6 +22,35 @@ pub struct Endpoint {
     pub secret: Option<String>,
 }
 
+impl Endpoint {
+    /// What differs from an endpoint that is enabled for exactly [`SUBSCRIBED`].
+    #[must_use]
+    pub fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.status != "enabled" {
+            wrong.push(format!("it is {}", self.status));
+        }
+        if self.enabled_events == ["*"] {
+            wrong.push("it is for every event there is".to_owned());
+            return wrong;
+        }
+        let has = |name: &&str| self.enabled_events.iter().any(|has| has == name);
+        let missing: Vec<&str> = SUBSCRIBED.into_iter().filter(|name| !has(name)).collect();
+        if !missing.is_empty() {
+            wrong.push(format!("it misses {}", missing.join(", ")));
+        }
+        let others = self
+            .enabled_events
+            .iter()
+            .filter(|name| !SUBSCRIBED.contains(&name.as_str()))
+            .count();
+        if others > 0 {
+            wrong.push(format!("it is for {others} other events too"));
+        }
+        wrong
+    }
+}
+
 #[async_trait]
 pub trait EndpointsApi: Send + Sync {
     async fn webhook_endpoints(&self) -> Result<Vec<Endpoint>, StripeError>;

@@ -15,6 +15,7 @@ pub mod portal_configurations;
 pub mod previews;
 mod priority;
 pub mod promotions;
+mod rights;
 pub mod schedules;
 pub mod sessions;
 mod transport;
@@ -33,6 +34,7 @@ pub use portal_configurations::PortalConfigurationsApi;
 pub use previews::PreviewsApi;
 pub use priority::Priority;
 pub use promotions::PromotionsApi;
+pub use rights::RightsApi;
 pub use schedules::{NextPrice, SchedulesApi};
 pub use sessions::{NewCheckout, SessionsApi};
 pub use transport::{StripeConfig, Transport};
@@ -65,6 +67,7 @@ pub trait StripeApi:
     + PortalConfigurationsApi
     + PreviewsApi
     + PromotionsApi
+    + RightsApi
     + SchedulesApi
     + SessionsApi
     + UnpaidApi

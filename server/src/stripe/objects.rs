@@ -10,6 +10,9 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Deserialize)]
 pub struct Account {
     pub id: String,
+    /// Whether it may take payments.
+    #[serde(default)]
+    pub charges_enabled: Option<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -161,6 +161,7 @@ async fn watch_refusals(state: &AppState) -> Result<(), DbError> {
 pub async fn watch(state: &AppState) -> Result<(), DbError> {
     watch_refusals(state).await?;
     tell::by_mail(state).await?;
+    tell::by_message(state).await?;
     match state.stripe.circuit_change() {
         None => Ok(()),
         Some(Change::Opened { since }) => {

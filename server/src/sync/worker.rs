@@ -15,6 +15,7 @@ use crate::reconcile;
 use crate::roles::{self, RolesError};
 use crate::state::AppState;
 use crate::stripe::{self, Priority, StripeError};
+use crate::tell::{self, MessageError};
 use crate::webhooks::{EventsError, sync_events};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -171,6 +172,9 @@ pub async fn work_on(state: &AppState, lease: Lease) {
                 SendError::Smtp(e) => again(state, &lease, None, &e.to_string()),
                 SendError::Db(e) => of_db(state, &lease, &e),
             }),
+            SubjectKind::Message => tell::sync_message(state, &lease)
+                .await
+                .map_err(|e| of_message(state, &lease, &e)),
             // Never due: whoever holds the connection has the lease.
             SubjectKind::Gateway => dirty::release(&state.db, &lease)
                 .await
@@ -347,5 +351,20 @@ fn of_roles(state: &AppState, lease: &Lease, error: RolesError) -> Failed {
             }
         }
         RolesError::Db(error) => of_db(state, lease, &error),
+    }
+}
+
+/// A message waits for whatever stands in its way, and opens nothing of its own: it is about what is
+/// open already.
+fn of_message(state: &AppState, lease: &Lease, error: &MessageError) -> Failed {
+    match error {
+        MessageError::Discord(error) => {
+            let asked_ms = match error.class() {
+                discord::FailureClass::Retry { after_ms } => after_ms,
+                _ => Some(GUILD_LATEST_MS),
+            };
+            again(state, lease, asked_ms, &error.to_string())
+        }
+        MessageError::Db(error) => of_db(state, lease, error),
     }
 }

@@ -308,7 +308,7 @@ async fn the_page_says_what_is_held_and_whether_plans_are_well(world: &World) {
     for words in [
         "Patron cannot be given: 1 person",
         "Discord’s code 50013",
-        "drag Rollcall above Patron",
+        "drag ‘Rollcall’ above ‘Patron’",
         "Ada Lovelace",
         "Freeze removals",
         "Needs you",

@@ -7,6 +7,7 @@ mod verify_setup;
 mod whois;
 
 use crate::db::DbError;
+use crate::discord::fitting;
 use crate::incidents;
 use crate::state::AppState;
 use serde::Deserialize;
@@ -17,8 +18,6 @@ use serenity::model::application::{Command, CommandOptionType};
 use serenity::model::id::{GuildId, InteractionId};
 use std::num::NonZeroU64;
 
-/// Discord's bound on a message.
-const LONGEST: usize = 2_000;
 /// Only whoever asked sees it.
 const EPHEMERAL: u64 = 1 << 6;
 
@@ -114,6 +113,15 @@ impl Offered {
     }
 }
 
+/// Whether these are our commands, all of them and no others.
+#[must_use]
+pub fn are_ours(known: &[Command]) -> bool {
+    known.len() == OFFERED.len()
+        && OFFERED
+            .iter()
+            .all(|ours| known.iter().any(|known| ours.is(known)))
+}
+
 /// Makes the server's commands equal to ours, if they are not.
 pub async fn register(state: &AppState, http: &Http) {
     let outcome = make_equal(state, http).await;
@@ -152,11 +160,7 @@ async fn make_equal(state: &AppState, http: &Http) -> Result<bool, serenity::Err
     };
     let guild = GuildId::from(guild);
     let known = http.get_guild_commands(guild).await?;
-    let same = known.len() == OFFERED.len()
-        && OFFERED
-            .iter()
-            .all(|ours| known.iter().any(|known| ours.is(known)));
-    if same {
+    if are_ours(&known) {
         return Ok(false);
     }
     let ours: Vec<CreateCommand> = OFFERED.map(Offered::create).into();
@@ -182,7 +186,7 @@ pub async fn answer(state: &AppState, http: &Http, command: &Asked) {
                 .to_owned()
         }
     };
-    let said = json!({"content": cut(&text), "allowed_mentions": {"parse": []}});
+    let said = json!({"content": fitting(&text), "allowed_mentions": {"parse": []}});
     if http
         .edit_original_interaction_response(&command.token, &said, Vec::new())
         .await
@@ -220,39 +224,4 @@ fn about(command: &Asked) -> Option<&str> {
         .iter()
         .find(|given| given.name == "user")?;
     given.value.as_ref()?.as_str()
-}
-
-/// At the end of a line, where it is too long for Discord.
-fn cut(text: &str) -> String {
-    const MORE: &str = "\n…";
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    let mut length = MORE.chars().count();
-    for line in text.lines() {
-        length += line.chars().count() + 1;
-        if length > LONGEST {
-            break;
-        }
-        if !kept.is_empty() {
-            kept.push('\n');
-        }
-        kept.push_str(line);
-    }
-    kept + MORE
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_answer_ends_with_a_line() {
-        let long = vec!["é".repeat(99); 30].join("\n");
-        let kept = cut(&long);
-        assert!(kept.chars().count() <= LONGEST);
-        assert!(kept.ends_with("é\n…"));
-        assert_eq!(cut("short"), "short");
-    }
 }

@@ -157,7 +157,7 @@ async fn verify_setup_says_what_to_mend(world: &World) {
     let bot = start(world).await;
     let text = ask(world, "verify-setup", &json!([])).await;
     assert!(
-        text.contains("Nothing keeps roles from being given"),
+        text.contains("**Nothing would keep a payer out.**"),
         "{text}"
     );
     let move_bot = |position| {
@@ -175,7 +175,8 @@ async fn verify_setup_says_what_to_mend(world: &World) {
     super::worked_until(world, "it is seen", || async { wrong().await > 0 }).await;
     let text = ask(world, "verify-setup", &json!([])).await;
     assert!(
-        text.contains("to mend:") && text.contains("drag Rollcall above"),
+        text.contains("things would keep a payer out:**")
+            && text.contains("Server Settings → Roles: drag ‘Rollcall’ above ‘Patron’"),
         "{text}"
     );
     move_bot(6);

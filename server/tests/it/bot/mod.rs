@@ -6,6 +6,7 @@ mod commands;
 mod connection;
 mod members;
 mod server_roles;
+mod token;
 
 use crate::support::World;
 use server::bot;

@@ -46,7 +46,7 @@ async fn who_waits_for_a_role_gets_it_when_the_bot_is_moved_up(world: &World) {
         open_incidents(world)
             .await
             .iter()
-            .any(|(kind, detail)| kind == "plan role" && detail.contains("drag Rollcall above"))
+            .any(|(kind, detail)| kind == "plan role" && detail.contains("drag ‘Rollcall’ above ‘"))
     })
     .await;
     let mut ada = world.sign_in(ADA).await;

@@ -42,7 +42,8 @@ async fn the_wrong_place_is_told_and_mended_by_itself(world: &World) {
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].0, PATRON);
     assert!(
-        told[0].1.contains("drag Rollcall above Patron") && told[0].1.contains("Server Settings"),
+        told[0].1.contains("drag ‘Rollcall’ above ‘Patron’")
+            && told[0].1.contains("Server Settings"),
         "{told:?}"
     );
     // The next one is not asked for: it would be refused as well.

@@ -147,6 +147,7 @@ impl World {
                 secret: Some(WEBHOOK_SECRET.to_owned()),
             }),
             deliveries: Deliveries::ByHand,
+            redirects: vec![format!("{base}/auth/callback")],
             ..Options::default()
         })
         .await
@@ -186,11 +187,32 @@ impl World {
 
     /// Another process on the same database, whose way to Stripe fails like that.
     pub fn beside(&self, way: Struck) -> AppState {
-        let config = Config::read(|name| self.variables.get(name).cloned()).unwrap();
-        let outside = serve::Outside {
-            stripe: Arc::new(way),
-            ..serve::Outside::over_http().unwrap()
-        };
+        self.another(
+            &[],
+            serve::Outside {
+                stripe: Arc::new(way),
+                ..serve::Outside::over_http().unwrap()
+            },
+        )
+    }
+
+    /// Another process on the same database, with variables of its own beside the usual ones.
+    pub fn process(&self, own: &[(&str, &str)]) -> AppState {
+        self.another(own, serve::Outside::over_http().unwrap())
+    }
+
+    /// The variables of this installation.
+    pub fn variables(&self) -> HashMap<String, String> {
+        self.variables.clone()
+    }
+
+    fn another(&self, own: &[(&str, &str)], outside: serve::Outside) -> AppState {
+        let mut variables = self.variables.clone();
+        variables.extend(
+            own.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let config = Config::read(|name| variables.get(name).cloned()).unwrap();
         let clock = self.state.clock.clone();
         serve::build_on(
             self.state.db.clone(),
