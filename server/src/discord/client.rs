@@ -214,6 +214,9 @@ impl DiscordClient {
         let came = self.clock.instant();
         let ticket = self.gates.queue(route, Priority::current(), came);
         loop {
+            let changed = self.gates.changed();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
             let now = self.clock.instant();
             let closed = match ticket.pass(now) {
                 Ok(pass) => {
@@ -225,9 +228,12 @@ impl DiscordClient {
             if closed.until > came + LONGEST_WAIT {
                 return Err(rate_limited(closed, now));
             }
-            self.clock
-                .sleep(closed.until.saturating_duration_since(now))
-                .await;
+            let wait = closed.until.saturating_duration_since(now);
+            tokio::select! {
+                biased;
+                () = self.clock.sleep(wait) => {}
+                () = changed => {}
+            }
         }
     }
 

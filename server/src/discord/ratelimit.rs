@@ -12,6 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::stripe::Priority;
@@ -51,8 +53,9 @@ const INVALID_WINDOW: Duration = Duration::from_mins(10);
 const INVALID_LIMIT: usize = 1_000;
 /// Only what a person waits for goes.
 const INVALID_LOW: usize = 750;
-/// How soon to look again when it is an answer, or somebody else's turn, that is waited for.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How soon to look again at the latest when it is an answer, or somebody else's turn, that is
+/// waited for: [`Gates::changed`] tells of both.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a request has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,10 @@ pub(super) struct Closed {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Gates(Mutex<State>);
+pub(super) struct Gates {
+    state: Mutex<State>,
+    changed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -151,6 +157,7 @@ pub(super) struct Ticket<'a> {
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         self.gates.lock().line.remove(&self.key);
+        self.gates.changed.notify_waiters();
     }
 }
 
@@ -173,6 +180,8 @@ impl Drop for Pass<'_> {
         } = &mut *state;
         buckets
             .retain(|id, bucket| bucket.in_flight > 0 || bucket_of.values().any(|used| used == id));
+        drop(state);
+        self.gates.changed.notify_waiters();
     }
 }
 
@@ -201,8 +210,14 @@ impl Gates {
         self.lock().invalid_until(INVALID_LOW, now).is_some()
     }
 
+    /// Tells when somebody was let through, was answered, or left the line. To be enabled before
+    /// the look that may have to wait for it.
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -247,6 +262,8 @@ impl<'a> Ticket<'a> {
         bucket.remaining -= 1;
         bucket.in_flight += 1;
         state.line.remove(&self.key);
+        drop(state);
+        self.gates.changed.notify_waiters();
         Ok(Pass {
             gates: self.gates,
             route: self.route,
