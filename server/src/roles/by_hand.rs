@@ -360,6 +360,7 @@ impl Round<'_> {
             code: None,
             detail: Some(detail),
             answered: true,
+            as_of: None,
             held: (state == GrantState::Held).then_some((STOPPED, Act::Give)),
         };
         put(self.state, conn, self.lease, &step, self.now).await

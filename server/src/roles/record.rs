@@ -77,6 +77,8 @@ pub struct Step<'a> {
     pub detail: Option<&'a str>,
     /// Discord said so just now, rather than that we are about to ask.
     pub answered: bool,
+    /// A refusal is of the server as it was when we asked: this moment of the policy clock.
+    pub as_of: Option<i64>,
     /// What holds it, and from what.
     pub held: Option<(&'a str, Act)>,
 }
@@ -210,7 +212,7 @@ pub async fn put(
     .bind(step.state.as_str())
     .bind(step.code)
     .bind(step.detail)
-    .bind(step.answered.then_some(now))
+    .bind(step.answered.then(|| step.as_of.unwrap_or(now)))
     .bind(now)
     .bind(step.asks().then(|| state.clock.wall_ms()))
     .bind(held_by)

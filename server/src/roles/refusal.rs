@@ -64,6 +64,15 @@ pub async fn look(state: &AppState) -> Result<(GuildView, Vec<String>), DiscordE
     Ok((guild, member.map(|member| member.roles).unwrap_or_default()))
 }
 
+/// When the server's roles, or the bot's own, were last read as others than before.
+pub async fn changed_at(state: &AppState) -> Result<Option<i64>, DbError> {
+    Ok(
+        sqlx::query_scalar("SELECT changed_at FROM guild_bot WHERE id = 'bot'")
+            .fetch_optional(state.db.reader())
+            .await?,
+    )
+}
+
 /// What Discord said of this role to somebody since the server's roles last changed. Every
 /// refusal counts against our address, and this one would be the same.
 pub async fn known(conn: &mut AnyConnection, role_id: &str) -> Result<Option<Refusal>, DbError> {

@@ -14,6 +14,9 @@ use std::collections::BTreeSet;
 /// What Discord's audit log says of our calls.
 const REASON: &str = "Rollcall: access follows the membership";
 
+/// Who was refused while the server was being mended asks again after this.
+const MENDED_MS: i64 = 1_000;
+
 pub struct Round<'a> {
     state: &'a AppState,
     lease: &'a Lease,
@@ -21,6 +24,8 @@ pub struct Round<'a> {
     /// Nothing is changed at Discord.
     observes: bool,
     confirmed: BTreeSet<String>,
+    /// A refusal was written: somebody has to mend something.
+    waits: bool,
     /// The first failure that passes by itself; the subject comes again for it.
     pub later: Option<DiscordError>,
     /// When to look again though nothing failed, on the policy clock.
@@ -35,12 +40,28 @@ impl<'a> Round<'a> {
             known,
             observes,
             confirmed: BTreeSet::new(),
+            waits: false,
             later: None,
             look_at: None,
         }
     }
 
     pub async fn work(
+        &mut self,
+        asked: &Calls,
+        actual: &BTreeSet<String>,
+        ours: &BTreeSet<String>,
+    ) -> Result<(), RolesError> {
+        let before = refusal::changed_at(self.state).await?;
+        self.calls(asked, actual, ours).await?;
+        // Mended meanwhile: whoever read that saw nobody waiting yet.
+        if self.waits && refusal::changed_at(self.state).await? != before {
+            self.look_at = Some(self.state.clock.policy_ms() + MENDED_MS);
+        }
+        Ok(())
+    }
+
+    async fn calls(
         &mut self,
         asked: &Calls,
         actual: &BTreeSet<String>,
@@ -103,6 +124,7 @@ impl<'a> Round<'a> {
         }
         self.write(role, GrantState::Wanted, None, None, false)
             .await?;
+        let asked = self.state.clock.policy_ms();
         let call = self
             .state
             .discord
@@ -113,7 +135,7 @@ impl<'a> Round<'a> {
                 self.confirmed.insert(role.to_owned());
                 Ok(())
             }
-            Err(error) => self.refused(role, GrantState::Refused, error).await,
+            Err(error) => self.refused(role, GrantState::Refused, error, asked).await,
         }
     }
 
@@ -124,6 +146,7 @@ impl<'a> Round<'a> {
         if !self.may_take(role).await? {
             return Ok(());
         }
+        let asked = self.state.clock.policy_ms();
         let call = self
             .state
             .discord
@@ -132,7 +155,7 @@ impl<'a> Round<'a> {
             Ok(()) | Err(DiscordError::UnknownRole) => {
                 self.answered(role, GrantState::Gone, None, None).await
             }
-            Err(error) => self.refused(role, GrantState::Revoking, error).await,
+            Err(error) => self.refused(role, GrantState::Revoking, error, asked).await,
         }
     }
 
@@ -204,13 +227,18 @@ impl<'a> Round<'a> {
         role: &str,
         grant: GrantState,
         error: DiscordError,
+        asked: i64,
     ) -> Result<(), RolesError> {
         if error.class() == FailureClass::NeedsPerson {
             tracing::error!(role, error = %error, "Discord refused a change of a role");
             let told = refusal::told(self.state, role, &error, &self.lease.trace).await?;
-            return self
-                .answered(role, grant, told.code, Some(&told.detail))
-                .await;
+            let step = Step {
+                as_of: Some(asked),
+                ..self.step(role, grant, told.code, Some(&told.detail), true)
+            };
+            record::step(self.state, self.lease, &step).await?;
+            self.waits = true;
+            return Ok(());
         }
         let of = (self.known.person.user_id.as_str(), role);
         let unknown = error == DiscordError::UnknownOutcome;
@@ -226,11 +254,12 @@ impl<'a> Round<'a> {
 
     /// The same that Discord said to somebody else about this role.
     async fn not_asked(
-        &self,
+        &mut self,
         role: &str,
         grant: GrantState,
         refusal: &Refusal,
     ) -> Result<(), RolesError> {
+        self.waits = true;
         self.write(role, grant, refusal.code, Some(&refusal.detail), false)
             .await
     }
@@ -280,6 +309,7 @@ impl<'a> Round<'a> {
             code,
             detail,
             answered,
+            as_of: None,
             held: None,
         }
     }

@@ -133,6 +133,7 @@ async fn absent(
             code: Some(10_007),
             detail: Some("not in the server"),
             answered: true,
+            as_of: None,
             held: None,
         };
         step(state, lease, &absence).await?;
