@@ -645,6 +645,12 @@ impl Play {
             self.calm();
             self.stage.tell("weather", "calm");
             self.work_off(true).await;
+            if self.rested_at <= last - AWAY_MS {
+                // What a machine that had stood still wrote was read long ago: the next poll is due
+                // a few minutes later.
+                self.move_to(self.now() + 600_000).await;
+                self.work_off(true).await;
+            }
         }
     }
 }
