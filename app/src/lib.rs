@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 pub mod access;
+pub mod account;
 pub mod admin;
 pub mod billing;
 pub mod changes;

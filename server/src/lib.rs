@@ -3,6 +3,7 @@
 // The type of a page is the type of everything on it.
 #![recursion_limit = "256"]
 
+pub mod account;
 pub mod admin;
 pub mod audit;
 pub mod billing;

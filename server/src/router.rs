@@ -1,5 +1,6 @@
 //! The one table of addresses.
 
+use crate::account::{self, Accounts};
 use crate::admin::Admin;
 use crate::billing::Billing;
 use crate::changes::Changes;
@@ -14,6 +15,7 @@ use crate::plans::Plans;
 use crate::serve::assets;
 use crate::state::AppState;
 use crate::webhooks;
+use app::account::AccountPort;
 use app::admin::{AdminPort, is_desk};
 use app::billing::BillingPort;
 use app::changes::ChangesPort;
@@ -56,6 +58,7 @@ pub fn router(state: &AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), limit_by_address))
         .merge(login::routes())
         .merge(mail::pages())
+        .merge(account::pages())
         .layer(from_fn_with_state(state.clone(), desk_for_operators));
     let pages = dressed(pages, state);
     let table = Router::new()
@@ -124,6 +127,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
     let billing: Arc<dyn BillingPort> = Arc::new(Billing(state.clone()));
     let admin: Arc<dyn AdminPort> = Arc::new(Admin(state.clone()));
     let mail: Arc<dyn MailPort> = Arc::new(Mails(state.clone()));
+    let account: Arc<dyn AccountPort> = Arc::new(Accounts(state.clone()));
     let changes: Arc<dyn ChangesPort> = Arc::new(Changes(state.clone()));
     let community = state.config.community.clone();
     let targets = form_targets(state);
@@ -134,6 +138,7 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
         provide_context(billing.clone());
         provide_context(admin.clone());
         provide_context(mail.clone());
+        provide_context(account.clone());
         provide_context(changes.clone());
         provide_context(community.clone());
         provide_context(targets.clone());

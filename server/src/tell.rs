@@ -30,7 +30,7 @@ impl Way {
 }
 
 /// What is about one person, or one subject of work, is on the desk and not in anybody's mailbox.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 17] = [
     "brake",
     "observe",
     "role refused",
@@ -47,6 +47,7 @@ const TOLD: [&str; 16] = [
     "stripe_right",
     "webhook_secret",
     "missed_events",
+    "account deletion",
 ];
 /// Matters looked at in one go.
 const AT_ONCE: i64 = 20;

@@ -202,10 +202,12 @@ pub enum Reason {
     Withheld,
     ExceptionOver,
     UnknownStatus,
+    Moved,
+    Deleted,
 }
 
 impl Reason {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Paid,
         Self::Trial,
         Self::Ending,
@@ -226,6 +228,8 @@ impl Reason {
         Self::Withheld,
         Self::ExceptionOver,
         Self::UnknownStatus,
+        Self::Moved,
+        Self::Deleted,
     ];
 
     /// The word rows and logs use.
@@ -252,6 +256,8 @@ impl Reason {
             Self::Withheld => "withheld",
             Self::ExceptionOver => "exception_over",
             Self::UnknownStatus => "unknown_status",
+            Self::Moved => "moved",
+            Self::Deleted => "deleted",
         }
     }
 
@@ -284,6 +290,8 @@ impl Reason {
             Self::Withheld => "The operator withheld it.",
             Self::ExceptionOver => "The operator's exception has ended.",
             Self::UnknownStatus => "Stripe says something we do not know, so nothing changes.",
+            Self::Moved => "The membership was moved to another Discord account.",
+            Self::Deleted => "The account is being deleted.",
         }
     }
 }

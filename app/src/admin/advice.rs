@@ -205,6 +205,12 @@ fn of_the_rest(kind: &str) -> Advice {
             todo: "Do what the detail says; a role with dangerous rights can be allowed under Roles.",
             closes_itself: true,
         },
+        "account deletion" => Advice {
+            title: "A deletion does not come to its end",
+            meaning: "The person wants to be gone and pays nothing any more. What is known of them is kept until Discord confirms that their roles are.",
+            todo: "Do what the detail says of their roles: a refusal, a brake, the freeze or observing stands in the way. This closes when they are gone.",
+            closes_itself: true,
+        },
         "join refused" => Advice {
             title: "Discord did not let somebody into the server",
             meaning: "They have paid and are not in the server, so they have no roles.",

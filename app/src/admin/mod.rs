@@ -16,6 +16,8 @@ pub mod inbox;
 pub mod incidents;
 mod losses;
 #[cfg(feature = "ssr")]
+pub mod moving;
+#[cfg(feature = "ssr")]
 pub mod overview;
 #[cfg(feature = "ssr")]
 pub mod people;
@@ -29,6 +31,7 @@ pub use act::ActForm;
 pub use losses::{BrakePage, HeldRole, LossCause, PlanHealth, Pulled, Sweep, Switched};
 pub use problem::Done;
 
+use crate::account::{AccountError, Move};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +58,9 @@ pub enum AdminError {
     /// What the button was for is gone, or is not what the page showed any more.
     #[error("this changed meanwhile")]
     Changed,
+    /// No reason was given.
+    #[error("a reason is needed")]
+    NoReason,
     /// The event is from Stripe's other mode.
     #[error("an event of the wrong mode is never handled")]
     WrongMode,
@@ -249,10 +255,22 @@ pub struct PersonFound {
     pub name: String,
     /// What Discord last said; none before it was asked.
     pub in_guild: Option<bool>,
+    /// 0: never here.
     pub signed_in_at: i64,
+    /// What becomes of an account that its owner wants gone.
+    pub deletion: Option<&'static str>,
     pub customers: Vec<String>,
     /// Newest first, at most [`SHOWN`]; empty when several people were found.
     pub lines: Vec<AuditLine>,
+}
+
+/// What a membership's move would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MoveShown {
+    Can(Box<Move>),
+    Refused(AccountError),
+    /// It is not an id as Discord has them.
+    NoSuchId,
 }
 
 /// What the desk needs of the server. The caller has made sure that an operator asks;
@@ -285,6 +303,18 @@ pub trait AdminPort: Send + Sync {
 
     /// By our id, an id at Discord, a Stripe customer, or the whole name whatever its case.
     async fn people(&self, search: &str) -> Result<Vec<PersonFound>, AdminError>;
+
+    /// What moving somebody's membership to an account at Discord would do; changes nothing.
+    async fn move_shown(&self, from: &str, to: &str) -> Result<MoveShown, AdminError>;
+
+    /// Moves it. `from` is our id of the user, `to` an id at Discord.
+    async fn move_membership(
+        &self,
+        operator: &str,
+        from: &str,
+        to: &str,
+        reason: &str,
+    ) -> Result<Done, AdminError>;
 
     /// Marks whose truth a stored event hinted at.
     async fn replay(&self, operator: &str, event_id: &str) -> Result<Done, AdminError>;

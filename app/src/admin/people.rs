@@ -58,6 +58,16 @@ fn Person(person: PersonFound) -> impl IntoView {
         Some(false) => "Not in the server",
         None => "Discord was not asked yet",
     };
+    let signed_in = if person.signed_in_at == 0 {
+        view! { "never signed in" }.into_any()
+    } else {
+        view! { "signed in " <Stamp at=person.signed_in_at /> }.into_any()
+    };
+    let deletion = person
+        .deletion
+        .map(|told| view! { <p><strong>{format!("This account {told}.")}</strong></p> });
+    let moves = (!person.lines.is_empty() && !person.customers.is_empty())
+        .then(|| view! { <MoveTo user_id=person.user_id.clone() /> });
     let customers = person
         .customers
         .into_iter()
@@ -76,10 +86,26 @@ fn Person(person: PersonFound) -> impl IntoView {
         <section aria-labelledby=person.user_id.clone()>
             <h2 id=person.user_id.clone()>{person.name}</h2>
             <p class="small">
-                {there} " · Discord " <code>{person.discord_id}</code> " · signed in "
-                <Stamp at=person.signed_in_at /> {customers}
+                {there} " · Discord " <code>{person.discord_id}</code> " · " {signed_in} {customers}
             </p>
+            {deletion}
+            {moves}
             {lines}
         </section>
+    }
+}
+
+/// For somebody who lost their account at Discord; what happens is shown before it does.
+#[component]
+fn MoveTo(user_id: String) -> impl IntoView {
+    view! {
+        <form class="filter" method="get" action="/admin/move">
+            <input type="hidden" name="from" value=user_id />
+            <label>
+                <span>"Move the membership to the account with this Discord id"</span>
+                <input name="to" inputmode="numeric" required autocomplete="off" spellcheck="false" />
+            </label>
+            <button type="submit" class="button small quiet">"See what moves"</button>
+        </form>
     }
 }

@@ -5,9 +5,10 @@ use crate::page::Told;
 use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::ServerFnErrorErr};
 
 impl AdminError {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::NotHere,
         Self::Changed,
+        Self::NoReason,
         Self::WrongMode,
         Self::Unavailable,
     ];
@@ -18,6 +19,7 @@ impl AdminError {
         match self {
             Self::NotHere => "not-here",
             Self::Changed => "changed",
+            Self::NoReason => "no-reason",
             Self::WrongMode => "wrong-mode",
             Self::Unavailable => "unavailable",
         }
@@ -43,6 +45,13 @@ impl AdminError {
                 title: "This changed while the page was open.",
                 meaning: "Nothing was done.",
                 next: "Look at it as it is now, then decide again.",
+                action: None,
+            },
+            Self::NoReason => Told {
+                status: 422,
+                title: "A reason is needed.",
+                meaning: "Nothing was done.",
+                next: "Write in a few words why, for whoever reads the audit later.",
                 action: None,
             },
             Self::WrongMode => Told {
@@ -89,10 +98,11 @@ pub enum Done {
     Thawed,
     Lifted,
     Going,
+    Moved,
 }
 
 impl Done {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Replayed,
         Self::NotForUs,
         Self::Retried,
@@ -106,6 +116,7 @@ impl Done {
         Self::Thawed,
         Self::Lifted,
         Self::Going,
+        Self::Moved,
     ];
 
     /// The word in `?done=`.
@@ -125,6 +136,7 @@ impl Done {
             Self::Thawed => "thawed",
             Self::Lifted => "lifted",
             Self::Going => "going",
+            Self::Moved => "moved",
         }
     }
 
@@ -150,6 +162,9 @@ impl Done {
             Self::Frozen => "Frozen. Nobody loses a role until you let removals go on.",
             Self::Thawed => "Removals go on. What was held is looked at again now.",
             Self::Lifted => "Lifted. What the brake held goes on now.",
+            Self::Moved => {
+                "Moved. Its roles go from the one to the other now, and both are told by mail."
+            }
             Self::Going => "Roles are given and taken from now on. Everybody is looked at now.",
         }
     }

@@ -29,6 +29,9 @@ pub enum CheckoutError {
     /// The person has the plan for life.
     #[error("there is a pass for life already")]
     ForLife,
+    /// The account is being deleted.
+    #[error("the account is being deleted")]
+    Leaving,
     /// The promotion code that was to be applied is not taken.
     #[error(transparent)]
     Code(#[from] CodeError),
@@ -48,11 +51,12 @@ pub enum CheckoutError {
 
 impl CheckoutError {
     /// What is not Stripe's.
-    const OWN: [Self; 13] = [
+    const OWN: [Self; 14] = [
         Self::NotSignedIn,
         Self::PriceGone,
         Self::CompanyPlan,
         Self::ForLife,
+        Self::Leaving,
         Self::Code(CodeError::NotTaken),
         Self::Code(CodeError::Unknown),
         Self::Code(CodeError::Over),
@@ -77,6 +81,7 @@ impl CheckoutError {
             Self::PriceGone => "price-gone",
             Self::CompanyPlan => "company-plan",
             Self::ForLife => "for-life",
+            Self::Leaving => "leaving",
             Self::Code(CodeError::NotTaken) => "code-not-taken",
             Self::Code(CodeError::Unknown) => "code-unknown",
             Self::Code(CodeError::Over) => "code-over",

@@ -37,6 +37,13 @@ impl CheckoutError {
                 next: "Your billing says what you have.",
                 action: Some(("Go to your billing", "/billing")),
             },
+            Self::Leaving => Told {
+                status: 409,
+                title: "Your account is being deleted.",
+                meaning: "You were not charged: nothing is sold to an account that is about to be gone.",
+                next: "As long as nothing has ended you can keep it; afterwards you can begin anew.",
+                action: Some(("Your account", "/account")),
+            },
             Self::Code(error) => error.told(),
             Self::Stripe(trouble) => trouble.told(Attempt::Checkout),
             Self::UnderWay => Told {

@@ -5,7 +5,7 @@ use super::{
     frame::{Footer, Header},
     icon::Sprite,
 };
-use crate::{admin, billing, changes, login, mail, plans};
+use crate::{account, admin, billing, changes, login, mail, plans};
 use http::header;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -108,6 +108,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/billing") view=billing::page::Billing ssr=SsrMode::Async />
                     <Route path=path!("/billing/change") view=changes::page::Change ssr=SsrMode::Async />
                     <Route path=path!("/billing/cancel") view=changes::page::Cancel ssr=SsrMode::Async />
+                    <Route path=path!("/account") view=account::page::AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/account/move") view=account::moving::MovePage ssr=SsrMode::Async />
+                    <Route path=path!("/account/delete") view=account::delete::DeletePage ssr=SsrMode::Async />
                     <Route path=path!("/mail/unsubscribe") view=mail::page::Unsubscribe ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=admin::overview::DeskOverview ssr=SsrMode::Async />
                     <Route path=path!("/admin/inbox") view=admin::inbox::DeskInbox ssr=SsrMode::Async />
@@ -115,6 +118,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/admin/incidents") view=admin::incidents::DeskIncidents ssr=SsrMode::Async />
                     <Route path=path!("/admin/roles") view=admin::roles::DeskRoles ssr=SsrMode::Async />
                     <Route path=path!("/admin/brake") view=admin::brake::DeskBrake ssr=SsrMode::Async />
+                    <Route path=path!("/admin/move") view=admin::moving::MoveDesk ssr=SsrMode::Async />
                     <Route path=path!("/admin/people") view=admin::people::DeskPeople ssr=SsrMode::Async />
                     <Route path=path!("/login/problem") view=login::problem::Problem ssr=SsrMode::Async />
                 </Routes>

@@ -48,6 +48,7 @@ pub fn Header() -> impl IntoView {
                 <nav aria-label="Pages">
                     <a href="/" aria-current=current("/")>"Plans"</a>
                     {signed_in.then(|| view! { <a href="/billing" aria-current=current("/billing")>"Billing"</a> })}
+                    {signed_in.then(|| view! { <a href="/account" aria-current=current("/account")>"Account"</a> })}
                     {operator.then(|| view! { <a href="/admin" aria-current=at_desk>"Desk"</a> })}
                 </nav>
                 {person}

@@ -3,6 +3,7 @@
 mod brake;
 mod inbox;
 mod incidents;
+mod moving;
 mod overview;
 mod people;
 mod roles;
@@ -15,7 +16,7 @@ use crate::db::DbError;
 use crate::state::AppState;
 use app::admin::{
     AdminError, AdminPort, BrakePage, Counts, Done, InboxAsked, InboxPage, Incidents, LossCause,
-    Overview, PersonFound, Roles, Work,
+    MoveShown, Overview, PersonFound, Roles, Work,
 };
 use async_trait::async_trait;
 use sqlx::AnyConnection;
@@ -31,6 +32,8 @@ pub enum DeskError {
     Changed,
     #[error("the event is of the wrong mode")]
     WrongMode,
+    #[error("a reason is needed")]
+    NoReason,
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -46,6 +49,7 @@ impl From<DeskError> for AdminError {
         match error {
             DeskError::Changed => Self::Changed,
             DeskError::WrongMode => Self::WrongMode,
+            DeskError::NoReason => Self::NoReason,
             DeskError::Db(error) => unavailable(&error),
         }
     }
@@ -140,6 +144,20 @@ impl AdminPort for Admin {
         people::search(&self.0, search)
             .await
             .map_err(|e| unavailable(&e))
+    }
+
+    async fn move_shown(&self, from: &str, to: &str) -> Result<MoveShown, AdminError> {
+        Ok(moving::shown(&self.0, from, to).await?)
+    }
+
+    async fn move_membership(
+        &self,
+        operator: &str,
+        from: &str,
+        to: &str,
+        reason: &str,
+    ) -> Result<Done, AdminError> {
+        Ok(moving::carry_out(&self.0, operator, from, to, reason).await?)
     }
 
     async fn replay(&self, operator: &str, event_id: &str) -> Result<Done, AdminError> {

@@ -1,6 +1,7 @@
 //! Finding somebody, and what happened to their access.
 
 use super::overview::AuditRow;
+use crate::account;
 use crate::db::DbError;
 use crate::state::AppState;
 use app::admin::{AuditLine, PersonFound, SHOWN};
@@ -33,6 +34,9 @@ pub async fn search(state: &AppState, search: &str) -> Result<Vec<PersonFound>, 
     .bind(MOST)
     .fetch_all(state.db.reader())
     .await?;
+    if rows.is_empty() {
+        return gone(state, search).await;
+    }
     let alone = rows.len() == 1;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
@@ -48,7 +52,12 @@ pub async fn search(state: &AppState, search: &str) -> Result<Vec<PersonFound>, 
         } else {
             Vec::new()
         };
+        let deletion = {
+            let mut conn = state.db.reader().acquire().await?;
+            account::in_words(&mut conn, &row.id).await?
+        };
         found.push(PersonFound {
+            deletion,
             user_id: row.id,
             discord_id: row.discord_user_id,
             name: row.name,
@@ -59,6 +68,27 @@ pub async fn search(state: &AppState, search: &str) -> Result<Vec<PersonFound>, 
         });
     }
     Ok(found)
+}
+
+/// Somebody whose account was deleted: the id and what happened to their access is all there is.
+async fn gone(state: &AppState, id: &str) -> Result<Vec<PersonFound>, DbError> {
+    let deletion = {
+        let mut conn = state.db.reader().acquire().await?;
+        account::in_words(&mut conn, id).await?
+    };
+    if deletion.is_none() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![PersonFound {
+        user_id: id.to_owned(),
+        discord_id: "not known".to_owned(),
+        name: "Deleted account".to_owned(),
+        in_guild: None,
+        signed_in_at: 0,
+        deletion,
+        customers: Vec::new(),
+        lines: story(state, id).await?,
+    }])
 }
 
 async fn story(state: &AppState, user_id: &str) -> Result<Vec<AuditLine>, DbError> {

@@ -39,7 +39,7 @@ impl From<Row> for WorkLine {
 
 /// Whom a dirty row is about: a user, or the user of a payer.
 const WITH_PERSON: &str = " LEFT JOIN payers ON dirty.kind = 'payer' AND payers.id = dirty.id \
-     LEFT JOIN users ON users.id = CASE WHEN dirty.kind = 'user' THEN dirty.id ELSE payers.user_id END ";
+     LEFT JOIN users ON users.id = CASE WHEN dirty.kind IN ('user', 'deletion') THEN dirty.id ELSE payers.user_id END ";
 const COLUMNS: &str = "SELECT dirty.kind, dirty.id, dirty.attempts, dirty.last_error, dirty.due_at, \
      dirty.trace, users.id AS user_id, users.name FROM dirty";
 
@@ -161,7 +161,7 @@ async fn person(
     id: &str,
 ) -> Result<Option<String>, DbError> {
     match kind {
-        SubjectKind::User => Ok(Some(id.to_owned())),
+        SubjectKind::User | SubjectKind::Deletion => Ok(Some(id.to_owned())),
         SubjectKind::Payer => payers::user_of(conn, id).await,
         _ => Ok(None),
     }

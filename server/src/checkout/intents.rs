@@ -56,6 +56,15 @@ pub async fn pending(state: &AppState, payer_id: &str) -> Result<Option<Intent>,
     .await?)
 }
 
+/// Ends the checkout that may still be paid, if there is one: nothing can be bought by it any more.
+/// One that was paid counts.
+pub async fn end_open(state: &AppState, held: &Lease) -> Result<(), Failure> {
+    if let Some(intent) = pending(state, &held.id).await? {
+        end(state, held, &intent, intent.session_id.as_deref()).await?;
+    }
+    Ok(())
+}
+
 /// What became of the checkout that was started before.
 pub enum Settled {
     /// Still open, for the same choice.

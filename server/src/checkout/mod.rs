@@ -14,6 +14,7 @@ use app::checkout::{CardRefusal, CheckoutError, CheckoutNext, CheckoutPort, Prog
 use app::stripe::StripeTrouble;
 use async_trait::async_trait;
 
+pub use intents::end_open;
 pub use returned::returned;
 pub use start::start;
 

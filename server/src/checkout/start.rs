@@ -2,6 +2,7 @@
 
 use super::intents::{self, Choice, Settled};
 use super::{Failure, customer};
+use crate::account;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::guards::LimitKind;
 use crate::patience::lease;
@@ -35,6 +36,9 @@ pub async fn start(
         .limits
         .check(LimitKind::CheckoutUser, user_id, state.clock.wall_ms())
         .map_err(|_| CheckoutError::TooMany)?;
+    if leaving(state, user_id).await? {
+        return Err(CheckoutError::Leaving.into());
+    }
     let offer = on_offer(state, price_id).await?;
     if code.is_some() && !state.config.checkout.promotion_codes {
         return Err(CheckoutError::Code(CodeError::NotTaken).into());
@@ -50,6 +54,22 @@ pub async fn start(
     let next = under_lease(state, &held, user_id, price_id, &offer, code).await;
     lease::give_back(state, &held).await;
     next
+}
+
+/// Whether the account is being deleted.
+async fn leaving(state: &AppState, user_id: &str) -> Result<bool, Failure> {
+    let mut conn = state.db.reader().acquire().await?;
+    Ok(account::under_way(&mut conn, user_id).await?)
+}
+
+/// Whether the account at Discord had its trial with a payer it has no more.
+async fn trial_spent(state: &AppState, user_id: &str) -> Result<bool, Failure> {
+    match account::trial_spent(state, user_id).await {
+        Ok(spent) => Ok(spent),
+        Err(account::Failure::Db(error)) => Err(error.into()),
+        Err(account::Failure::Seal(error)) => Err(error.into()),
+        Err(_) => Err(CheckoutError::Unavailable.into()),
+    }
 }
 
 type OfferRow = (
@@ -103,6 +123,10 @@ async fn under_lease(
     offer: &Offer,
     code: Option<&str>,
 ) -> Result<CheckoutNext, Failure> {
+    // Since it was looked at before the lease, a deletion may have begun.
+    if leaving(state, user_id).await? {
+        return Err(CheckoutError::Leaving.into());
+    }
     let customer_id = customer::ensure(state, held, user_id).await?;
     // A pass stacks; a second subscription is never sold.
     let past = match offer.pass {
@@ -118,7 +142,9 @@ async fn under_lease(
         Some(code) => Some(applied(state, code, price_id, offer, &customer_id).await?),
         None => None,
     };
-    let first = past == Past::Never && never_began(state, &held.id).await?;
+    let first = past == Past::Never
+        && never_began(state, &held.id).await?
+        && !trial_spent(state, user_id).await?;
     let choice = Choice {
         price_id: price_id.to_owned(),
         plan_id: offer.plan_id.clone(),

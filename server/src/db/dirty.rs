@@ -38,6 +38,10 @@ pub enum SubjectKind {
     Message,
     /// Everybody in the server.
     Sweep,
+    /// A customer whose metadata at Stripe is to name somebody else.
+    Relabel,
+    /// Somebody's account that is being deleted.
+    Deletion,
     /// The gateway's connection. Its lease is the right to hold it; there is nothing to work off.
     Gateway,
 }
@@ -56,6 +60,8 @@ impl SubjectKind {
             Self::Mail => "mail",
             Self::Message => "message",
             Self::Sweep => "sweep",
+            Self::Relabel => "relabel",
+            Self::Deletion => "deletion",
             Self::Gateway => "gateway",
         }
     }
@@ -73,6 +79,8 @@ impl SubjectKind {
             Self::Mail,
             Self::Message,
             Self::Sweep,
+            Self::Relabel,
+            Self::Deletion,
             Self::Gateway,
         ]
         .into_iter()

@@ -26,6 +26,8 @@ pub enum LimitKind {
     PromotionCode,
     /// Looks at why a checkout was left, by user id.
     LeftUser,
+    /// Moves and deletions, by user id.
+    AccountUser,
 }
 
 const WINDOW_MS: i64 = 60_000;
@@ -40,7 +42,7 @@ impl LimitKind {
         match self {
             Self::LoginAddress | Self::PreviewUser => 20,
             Self::CheckoutUser | Self::ChangeUser => 6,
-            Self::LeftUser => 10,
+            Self::LeftUser | Self::AccountUser => 10,
             Self::CallbackAddress | Self::CheckoutAddress | Self::PromotionCode => 30,
         }
     }

@@ -80,15 +80,20 @@ pub(super) fn refusal(error: &str) -> LoginProblem {
     }
 }
 
-/// A fresh state and PKCE verifier (RFC 7636), 256 bits each, and the page that gets them.
-pub(super) fn ask(state: &AppState) -> Asked {
+/// A fresh state and PKCE verifier (RFC 7636), 256 bits each, and the page that gets them. `again`:
+/// Discord asks even who has consented before, and lets them choose another account.
+pub(super) fn ask(state: &AppState, again: bool) -> Asked {
     let chance = || URL_SAFE_NO_PAD.encode(state.rng.bytes::<32>());
     let verifier = chance();
     let challenge =
         PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone()));
     let asked_state = chance();
-    let (url, _) = client(state)
-        .authorize_url(|| CsrfToken::new(asked_state.clone()))
+    let client = client(state);
+    let mut request = client.authorize_url(|| CsrfToken::new(asked_state.clone()));
+    if again {
+        request = request.add_extra_param("prompt", "consent");
+    }
+    let (url, _) = request
         .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
         .set_pkce_challenge(challenge)
         .url();

@@ -1,6 +1,7 @@
 //! Sign-in with Discord: OAuth2 with state and PKCE, sessions in our database, sign-out.
 
 mod account;
+mod again;
 mod cookie;
 mod discord;
 mod next;
@@ -24,6 +25,7 @@ use crate::state::AppState;
 
 pub use cookie::{cookie_name, session_layer};
 pub use next::own_path;
+use pending::Purpose;
 pub use sessions::{DbSessions, delete_expired};
 pub use viewer::load_viewer;
 
@@ -37,6 +39,7 @@ pub fn routes() -> Router<AppState> {
         .route("/login", get(begin))
         .route("/auth/callback", get(callback))
         .route("/logout", post(logout))
+        .merge(again::routes())
 }
 
 /// Why a request of sign-in has no good end.
@@ -150,17 +153,23 @@ async fn begin(
         .limits
         .check(LimitKind::LoginAddress, &client.limit_key(), now)?;
     let browser = sessions::of_browser(&session, &state.rng, signed_in, now).await?;
-    let asked = discord::ask(&state);
-    pending::keep(
-        &state,
-        &browser,
-        &asked.state,
-        &pending::Pending {
-            verifier: asked.verifier,
-            next,
-        },
-    )
-    .await?;
+    to_discord(&state, &browser, Purpose::SignIn, next).await
+}
+
+/// Keeps a sign-in that begins, and leads to Discord's consent page.
+async fn to_discord(
+    state: &AppState,
+    browser: &str,
+    purpose: Purpose,
+    next: String,
+) -> Result<Response, LoginError> {
+    let asked = discord::ask(state, purpose != Purpose::SignIn);
+    let begun = pending::Pending {
+        verifier: asked.verifier,
+        next,
+        purpose,
+    };
+    pending::keep(state, browser, &asked.state, &begun).await?;
     Ok(go(asked.url.as_str()))
 }
 
@@ -188,7 +197,11 @@ async fn callback(
     let (Some(pending), Some(code)) = (pending, field(query, "code")) else {
         return Err(LoginProblem::State.into());
     };
-    let pending::Pending { verifier, next } = pending;
+    let pending::Pending {
+        verifier,
+        next,
+        purpose,
+    } = pending;
     let person = match discord::person(&state, code, verifier).await {
         Ok(person) => person,
         Err(problem) => {
@@ -198,6 +211,11 @@ async fn callback(
             });
         }
     };
+    match purpose {
+        Purpose::SignIn => {}
+        Purpose::Again => return again::came_back(&state, &session, &person).await,
+        Purpose::Other => return again::other_came(&state, &session, &person).await,
+    }
     let user_id = account::signed_in(&state, &person).await?;
     state.work.notify_one();
     sessions::sign_in(&session, &user_id, now).await?;

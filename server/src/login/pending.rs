@@ -19,6 +19,19 @@ pub(super) struct Pending {
     pub verifier: SecretString,
     /// An own path.
     pub next: String,
+    pub purpose: Purpose,
+}
+
+/// What a sign-in is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Purpose {
+    #[default]
+    SignIn,
+    /// To show once more that it is the one signed in.
+    Again,
+    /// To show who a membership is to go to.
+    Other,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +39,8 @@ struct Kept {
     browser: String,
     verifier: String,
     next: String,
+    #[serde(default)]
+    purpose: Purpose,
 }
 
 fn key(asked_state: &str) -> String {
@@ -44,6 +59,7 @@ pub(super) async fn keep(
         browser: browser.to_owned(),
         verifier: pending.verifier.expose_secret().to_owned(),
         next: pending.next.clone(),
+        purpose: pending.purpose,
     };
     let kept = serde_json::to_string(&kept).map_err(tower_sessions::session::Error::from)?;
     let sealed = state.seal.seal(&key, &kept.into())?;
@@ -85,5 +101,6 @@ pub(super) async fn take(
     Ok(Some(Pending {
         verifier: kept.verifier.into(),
         next: kept.next,
+        purpose: kept.purpose,
     }))
 }

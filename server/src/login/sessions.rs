@@ -28,6 +28,7 @@ const DELETED_AT_ONCE: i64 = 500;
 const USER: &str = "user";
 const RENEWED_AT: &str = "renewed_at";
 const BROWSER: &str = "browser";
+const PROVED_AT: &str = "proved_at";
 
 /// Hex of SHA-256.
 pub(super) fn hashed(secret: &str) -> String {
@@ -81,6 +82,16 @@ pub(super) async fn sign_in(session: &Session, user_id: &str, now_ms: i64) -> Re
     session.insert(BROWSER, browser).await
 }
 
+/// Whoever is signed in has just shown once more, at Discord, that it is them.
+pub(super) async fn proved(session: &Session, now_ms: i64) -> Result<(), Error> {
+    session.insert(PROVED_AT, now_ms).await
+}
+
+/// When they did, if they did since they signed in here.
+pub(super) async fn proved_at(session: &Session) -> Result<Option<i64>, Error> {
+    session.get(PROVED_AT).await
+}
+
 /// A visit: lengthens the session, seldom enough that most visits write nothing.
 pub(super) async fn visited(session: &Session, now_ms: i64) -> Result<(), Error> {
     let renewed_at: i64 = session.get(RENEWED_AT).await?.unwrap_or_default();
@@ -99,6 +110,9 @@ pub async fn delete_expired(db: &Db, clock: &dyn Clock) -> Result<u64, DbError> 
          (SELECT id_hash FROM sessions WHERE expires_at <= $1 LIMIT $2)",
         "DELETE FROM join_tokens WHERE user_id IN \
          (SELECT user_id FROM join_tokens WHERE expires_at <= $1 LIMIT $2)",
+        // Prepared, and never confirmed; those that can still be are minutes old.
+        "DELETE FROM account_moves WHERE id IN \
+         (SELECT id FROM account_moves WHERE moved_at IS NULL AND prepared_at <= $1 - 86400000 LIMIT $2)",
     ] {
         loop {
             let mut tx = db.begin().await?;
@@ -116,6 +130,13 @@ pub async fn delete_expired(db: &Db, clock: &dyn Clock) -> Result<u64, DbError> 
         }
     }
     Ok(deleted)
+}
+
+/// A session as its row keeps it.
+struct Row {
+    data: String,
+    expires_at: i64,
+    user_id: Option<String>,
 }
 
 /// The store behind [`tower_sessions`]. Expiries are by our own wall clock.
@@ -138,8 +159,8 @@ impl DbSessions {
         Self { db, clock, rng }
     }
 
-    /// What is written for a record: its data, and when it expires.
-    fn row(&self, record: &Record) -> session_store::Result<(String, i64)> {
+    /// What is written for a record.
+    fn row(&self, record: &Record) -> session_store::Result<Row> {
         let data = serde_json::to_string(&record.data)
             .map_err(|error| StoreError::Encode(error.to_string()))?;
         let life = if record.data.contains_key(USER) {
@@ -147,33 +168,45 @@ impl DbSessions {
         } else {
             ANONYMOUS_LIFE
         };
-        Ok((data, self.clock.wall_ms() + ms(life)))
+        Ok(Row {
+            data,
+            expires_at: self.clock.wall_ms() + ms(life),
+            user_id: record
+                .data
+                .get(USER)
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+        })
     }
 
-    async fn insert(&self, id: Id, data: &str, expires_at: i64) -> Result<bool, DbError> {
+    async fn insert(&self, id: Id, row: &Row) -> Result<bool, DbError> {
         let mut tx = self.db.begin().await?;
         let done = sqlx::query(
-            "INSERT INTO sessions (id_hash, data, expires_at) VALUES ($1, $2, $3) \
+            "INSERT INTO sessions (id_hash, data, expires_at, user_id) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (id_hash) DO NOTHING",
         )
         .bind(hashed(&id.to_string()))
-        .bind(data)
-        .bind(expires_at)
+        .bind(&row.data)
+        .bind(row.expires_at)
+        .bind(&row.user_id)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
         Ok(done.rows_affected() == 1)
     }
 
-    async fn update(&self, id: Id, data: &str, expires_at: i64) -> Result<(), DbError> {
+    async fn update(&self, id: Id, row: &Row) -> Result<(), DbError> {
         let mut tx = self.db.begin().await?;
         // No row: signed out meanwhile by another request, and so it stays.
-        sqlx::query("UPDATE sessions SET data = $1, expires_at = $2 WHERE id_hash = $3")
-            .bind(data)
-            .bind(expires_at)
-            .bind(hashed(&id.to_string()))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE sessions SET data = $1, expires_at = $2, user_id = $3 WHERE id_hash = $4",
+        )
+        .bind(&row.data)
+        .bind(row.expires_at)
+        .bind(&row.user_id)
+        .bind(hashed(&id.to_string()))
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -192,14 +225,10 @@ impl DbSessions {
 #[async_trait]
 impl SessionStore for DbSessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let (data, expires_at) = self.row(record)?;
+        let row = self.row(record)?;
         for _ in 0..3 {
             record.id = Id(i128::from_le_bytes(self.rng.bytes()));
-            if self
-                .insert(record.id, &data, expires_at)
-                .await
-                .map_err(backend)?
-            {
+            if self.insert(record.id, &row).await.map_err(backend)? {
                 return Ok(());
             }
         }
@@ -207,10 +236,8 @@ impl SessionStore for DbSessions {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let (data, expires_at) = self.row(record)?;
-        self.update(record.id, &data, expires_at)
-            .await
-            .map_err(backend)
+        let row = self.row(record)?;
+        self.update(record.id, &row).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

@@ -26,7 +26,7 @@ pub async fn role_gone(
          JOIN plans ON plans.id = plan_roles.plan_id \
          JOIN entitlements AS had ON had.plan_id = plan_roles.plan_id \
          WHERE plan_roles.role_id = $1 AND had.user_id = $2 AND had.state = 'denied' \
-         AND had.reason <> 'replaced' \
+         AND had.reason NOT IN ('replaced', 'moved', 'deleted') \
          AND NOT EXISTS (SELECT 1 FROM entitlements AS has WHERE has.user_id = $2 \
          AND has.plan_id = had.plan_id AND has.state <> 'denied') \
          AND NOT EXISTS (SELECT 1 FROM plan_roles AS more \

@@ -1,5 +1,6 @@
 //! Mail: an outbox filled by what changes, and one mail at a time handed to the mail server.
 
+mod account;
 mod card;
 mod card_link;
 mod causes;
@@ -13,6 +14,7 @@ mod smtp;
 mod texts;
 mod unsubscribe;
 
+pub use account::{leaving, moved};
 pub use card_link::{CARD, pages};
 pub use causes::{Before, before, caused};
 pub use ended::role_gone;
@@ -20,6 +22,7 @@ pub use letter::Letter;
 pub use operators::to_operator;
 pub use send::{SendError, sync_mail};
 pub use smtp::{MailDoor, MailError, Outgoing, Smtp};
+pub use texts::Moved;
 pub use unsubscribe::{Mails, PATH as UNSUBSCRIBE, routes};
 
 use crate::db::DbError;

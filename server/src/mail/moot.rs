@@ -64,6 +64,18 @@ pub(super) async fn moot(
             *at > now && trials > 0
         }
         About::CardExpiring(card) => card.renews_at > now,
+        About::Moved(_) => true,
+        About::Leaving { begins_at } => {
+            let asked: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM account_deletions \
+                 WHERE user_id = $1 AND stage = 'asked' AND begins_at = $2",
+            )
+            .bind(user_id)
+            .bind(begins_at)
+            .fetch_one(conn)
+            .await?;
+            asked > 0
+        }
         About::Desk(about) => {
             tell::holds(conn, &about.matter, &about.subject, about.opened_at).await?
         }

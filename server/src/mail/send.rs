@@ -188,6 +188,7 @@ async fn house(
         community: config.community.name.clone(),
         plans: config.own_url("/"),
         billing: config.own_url("/billing"),
+        account: config.own_url("/account"),
         card: config.own_url(CARD),
         unsubscribe: unsubscribe::address(state, user_id)?,
         has_card: cards > 0,

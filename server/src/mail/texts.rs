@@ -56,6 +56,21 @@ pub enum About {
     CardExpiring(Card),
     /// For an operator: an incident.
     Desk(Desk),
+    Moved(Moved),
+    /// The account is to be deleted.
+    Leaving {
+        begins_at: i64,
+    },
+}
+
+/// A membership that went from one account at Discord to another, by their names there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    pub from: String,
+    pub to: String,
+    /// It is told to the one who has it now.
+    pub here: bool,
+    pub by_operator: bool,
 }
 
 /// Somebody's first access by a subscription or pass.
@@ -104,6 +119,8 @@ impl About {
             Self::TrialEnding { .. } => "trial_ending",
             Self::CardExpiring(_) => "card_expiring",
             Self::Desk(_) => "desk",
+            Self::Moved(_) => "moved",
+            Self::Leaving { .. } => "leaving",
         }
     }
 
@@ -119,6 +136,7 @@ pub struct House {
     pub community: String,
     pub plans: String,
     pub billing: String,
+    pub account: String,
     /// Leads by sign-in to where the card is changed; no secret in it.
     pub card: String,
     /// Where whoever gets this stops what is not essential.
@@ -144,6 +162,8 @@ pub fn letter(about: &About, house: &House) -> Letter {
         } => trial_ending(plan, price.as_ref(), *at, house),
         About::CardExpiring(card) => card_expiring(card, house),
         About::Desk(about) => desk(about, house),
+        About::Moved(about) => moved(about, house),
+        About::Leaving { begins_at } => leaving(*begins_at, house),
     };
     if !about.essential() {
         letter.unsubscribe = Some(house.unsubscribe.clone());
@@ -354,6 +374,65 @@ fn desk(about: &Desk, house: &House) -> Letter {
             "You get this once, because you are an operator of {}.",
             house.community
         ),
+        unsubscribe: None,
+    }
+}
+
+fn moved(about: &Moved, house: &House) -> Letter {
+    let Moved {
+        from,
+        to,
+        here,
+        by_operator,
+    } = about;
+    let community = &house.community;
+    let by = if *by_operator {
+        format!("the people who run {community}")
+    } else {
+        "whoever was signed in with both accounts".to_owned()
+    };
+    let happened = format!(
+        "Your membership of {community} was moved from the Discord account {from} to {to}, by {by}."
+    );
+    let (then, action) = if *here {
+        (
+            "Its roles in Discord come along within moments. Payments go on as they were, and nothing was charged."
+                .to_owned(),
+            ("Your membership", house.billing.clone()),
+        )
+    } else {
+        (
+            format!(
+                "Its roles in Discord go with it. Payments go on as they were, and nothing was charged. If this was not \
+                 you, tell the people who run {community} at once: they can move it back."
+            ),
+            ("Your account", house.account.clone()),
+        )
+    };
+    Letter {
+        subject: format!("Your membership was moved to {to}"),
+        paragraphs: vec![happened, then],
+        action,
+        because: format!("You get this because you had or have a membership of {community}."),
+        unsubscribe: None,
+    }
+}
+
+fn leaving(begins_at: i64, house: &House) -> Letter {
+    let community = &house.community;
+    let at = dates::moment(begins_at).unwrap_or_else(|| "soon".to_owned());
+    Letter {
+        subject: format!("Your account at {community} will be deleted"),
+        paragraphs: vec![
+            format!(
+                "You asked for your account at {community} to be deleted. It begins on {at}: your subscriptions end, your \
+                 roles are taken, and what is known of you is erased."
+            ),
+            "Until then you can take it back. If this was not you, take it back now, and sign out everywhere in Discord."
+                .to_owned(),
+        ],
+        action: ("Keep my account", house.account.clone()),
+        because: format!("You get this because your account at {community} is to be deleted."),
         unsubscribe: None,
     }
 }

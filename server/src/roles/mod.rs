@@ -14,7 +14,7 @@ pub mod switches;
 mod sync;
 
 pub(crate) use plan::{Wanted, calls};
-pub(crate) use record::{GrantState, Step, banned};
+pub(crate) use record::{GrantState, Step, banned, left};
 
 pub use guild::sync_guild;
 pub use sync::sync_user;

@@ -1,6 +1,7 @@
 //! Grants: what was asked of Discord and what it answered. A refusal is never recorded as done.
 
 use super::refusal;
+use crate::account;
 use crate::audit;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
@@ -133,6 +134,34 @@ pub async fn grants(
         .collect())
 }
 
+/// The roles of ours that a person still has or may have, each with what is known of it.
+pub async fn left(conn: &mut AnyConnection, user_id: &str) -> Result<Vec<String>, DbError> {
+    let ours: Vec<String> = grants(&mut *conn, user_id)
+        .await?
+        .into_values()
+        .filter(Grant::is_ours)
+        .map(|grant| grant.role_id)
+        .collect();
+    let mut left = Vec::with_capacity(ours.len());
+    for role in ours {
+        let (name, state, detail): (Option<String>, String, Option<String>) = sqlx::query_as(
+            "SELECT guild_roles.name, grants.state, grants.detail FROM grants \
+             LEFT JOIN guild_roles ON guild_roles.id = grants.role_id \
+             WHERE grants.user_id = $1 AND grants.role_id = $2",
+        )
+        .bind(user_id)
+        .bind(&role)
+        .fetch_one(&mut *conn)
+        .await?;
+        let name = name.unwrap_or(role);
+        left.push(match detail {
+            Some(detail) => format!("{name} ({state}: {detail})"),
+            None => format!("{name} ({state})"),
+        });
+    }
+    Ok(left)
+}
+
 /// How long it is until the last call whose answer nobody heard can no longer land, ms: what is
 /// read before then does not tell what came of it.
 pub fn may_still_land(grants: &BTreeMap<String, Grant>, wall_ms: i64) -> Option<i64> {
@@ -163,6 +192,9 @@ pub async fn step_in(
     let now = state.clock.policy_ms();
     put(state, conn, lease, step, now).await?;
     mail::role_gone(state, conn, lease, step, now).await?;
+    if step.state == GrantState::Gone {
+        account::role_gone(conn, step.user_id, now, &lease.trace).await?;
+    }
     match (step.state, step.detail) {
         (GrantState::Refused, Some(detail)) => {
             incidents::open(conn, REFUSED, step.role_id, detail, now).await

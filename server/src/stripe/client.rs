@@ -1,7 +1,7 @@
 //! The real Stripe: typed request builders, sent over our own transport.
 
 use super::objects::{Account, Customer, Invoice, Page, Price, Product, Subscription};
-use super::{NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
+use super::{DISCORD_USER, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
 use crate::clock::Clock;
 use crate::rng::Rng;
 use crate::wire::Wire;
@@ -77,10 +77,7 @@ impl StripeApi for StripeClient {
 
     async fn create_customer(&self, new: &NewCustomer, key: &str) -> Result<Customer, StripeError> {
         let mut metadata = ours(&new.payer_id);
-        metadata.insert(
-            "rollcall_discord_user".to_owned(),
-            new.discord_user_id.clone(),
-        );
+        metadata.insert(DISCORD_USER.to_owned(), new.discord_user_id.clone());
         let mut request = CreateCustomer::new().name(&new.name).metadata(metadata);
         if let Some(email) = &new.email {
             request = request.email(email);

@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod error;
 pub mod events;
 pub mod objects;
+mod owners;
 pub mod portal;
 pub mod portal_configurations;
 pub mod previews;
@@ -29,6 +30,7 @@ pub use client::StripeClient;
 pub use endpoints::EndpointsApi;
 pub use error::{FailureClass, StripeError};
 pub use events::EventsApi;
+pub use owners::{DISCORD_USER, OwnersApi};
 pub use portal::{PortalApi, PortalFlow, PortalVisit};
 pub use portal_configurations::PortalConfigurationsApi;
 pub use previews::PreviewsApi;
@@ -63,6 +65,7 @@ pub trait StripeApi:
     + CircuitApi
     + EndpointsApi
     + EventsApi
+    + OwnersApi
     + PortalApi
     + PortalConfigurationsApi
     + PreviewsApi

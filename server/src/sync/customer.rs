@@ -4,6 +4,7 @@
 use super::{SyncError, payers, unheard};
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::state::AppState;
+use crate::stripe::DISCORD_USER;
 
 /// Reads the customer; links it and marks its payer when it is ours.
 pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
@@ -27,7 +28,7 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
         None => None,
     };
     if payer_id.is_none()
-        && let Some(discord_id) = named("rollcall_discord_user")
+        && let Some(discord_id) = named(DISCORD_USER)
     {
         let user: Option<String> =
             sqlx::query_scalar("SELECT id FROM users WHERE discord_user_id = $1")

@@ -5,6 +5,7 @@ use super::charge::sync_charge;
 use super::customer::sync_customer;
 use super::health::{self, Cause};
 use super::payer::{SyncError, sync_payer};
+use crate::account::{self, DeletionError};
 use crate::db::DbError;
 use crate::db::dirty::{self, AfterFailure, Class, Lease, SubjectKind, Whose};
 use crate::discord;
@@ -175,6 +176,18 @@ pub async fn work_on(state: &AppState, lease: Lease) {
             SubjectKind::Message => tell::sync_message(state, &lease)
                 .await
                 .map_err(|e| of_message(state, &lease, &e)),
+            SubjectKind::Relabel => account::sync_relabel(state, &lease)
+                .await
+                .map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Deletion => {
+                account::sync_deletion(state, &lease)
+                    .await
+                    .map_err(|e| match e {
+                        DeletionError::Stripe(e) => of_stripe(state, &lease, &e),
+                        DeletionError::Db(e) => of_db(state, &lease, &e),
+                        DeletionError::Seal(e) => parked(&e.to_string()),
+                    })
+            }
             // Never due: whoever holds the connection has the lease.
             SubjectKind::Gateway => dirty::release(&state.db, &lease)
                 .await

@@ -326,7 +326,7 @@ async fn card(
             )
         }
     };
-    sqlx::query("UPDATE payers SET card_sealed = $1, read_at = $2 WHERE id = $3")
+    sqlx::query("UPDATE payers SET card_sealed = CASE WHEN erased_at IS NULL THEN $1 END, read_at = $2 WHERE id = $3")
         .bind(sealed)
         .bind(now)
         .bind(&lease.id)

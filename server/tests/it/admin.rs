@@ -15,19 +15,24 @@ use server::admin::Admin;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "/admin",
     "/admin/inbox",
     "/admin/work",
     "/admin/incidents",
     "/admin/roles",
     "/admin/people",
+    "/admin/move",
 ];
 /// Each of the desk's functions with fields it would take.
-const FUNCTIONS: [(&str, &[(&str, &str)]); 6] = [
+const FUNCTIONS: [(&str, &[(&str, &str)]); 7] = [
     ("desk_replay", &[("event_id", "evt_1")]),
     ("desk_retry", &[("kind", "plans"), ("id", "all")]),
     ("desk_retry_all", &[("kind", "payer")]),
+    (
+        "desk_move",
+        &[("from", "usr_1"), ("to", "1"), ("reason", "x")],
+    ),
     ("desk_dismiss", &[("kind", "a"), ("subject", "b")]),
     (
         "desk_answer_role",

@@ -1,6 +1,7 @@
 //! `/whois`: the chain from payer to role, with what was last answered. No address, no card.
 
 use super::super::marks::user_of;
+use crate::account;
 use crate::db::DbError;
 use crate::state::AppState;
 use app::access::Reason;
@@ -15,6 +16,8 @@ pub async fn say(state: &AppState, discord_id: &str) -> Result<String, DbError> 
         ));
     };
     let mut lines = vec![server(&mut conn, &user, discord_id).await?];
+    let deletion = account::in_words(&mut conn, &user).await?;
+    lines.extend(deletion.map(|told| format!("The account {told}.")));
     lines.extend(payer(&mut conn, &user).await?);
     lines.extend(entitlements(&mut conn, &user).await?);
     lines.extend(grants(&mut conn, &user).await?);

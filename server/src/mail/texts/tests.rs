@@ -9,6 +9,7 @@ fn house() -> House {
         community: "The Revenue Council".to_owned(),
         plans: "https://m.example.org/".to_owned(),
         billing: "https://m.example.org/billing".to_owned(),
+        account: "https://m.example.org/account".to_owned(),
         card: "https://m.example.org/billing/card".to_owned(),
         unsubscribe: "https://m.example.org/mail/unsubscribe?token=usr_1.x".to_owned(),
         has_card: true,

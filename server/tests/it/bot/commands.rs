@@ -1,6 +1,7 @@
 //! Slash commands, over the gateway and back.
 
 use super::{asked, commands_path, run, start, until};
+use crate::account;
 use crate::login::site::{ADA, GRACE};
 use crate::on_both;
 use crate::support::World;
@@ -203,3 +204,38 @@ async fn commands_are_registered_once(world: &World) {
     second.stop(world).await;
 }
 on_both!(commands_are_registered_once);
+
+async fn whois_tells_of_a_move_and_of_a_deletion(world: &World) {
+    let bot = start(world).await;
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    let id = account::ticket(world, &mut ada, account::LINUS).await;
+    assert_eq!(account::confirm(&mut ada, &id).await, "/account?moved=1");
+    world.settle().await;
+    let to = account::user(world, account::LINUS).await.unwrap();
+    let text = ask(world, "whois", &about(ADA)).await;
+    for part in [
+        "Payer: none",
+        "The membership was moved to another Discord account.",
+        &format!("member, move: the membership moved to {to}"),
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let mut linus = world.sign_in(account::LINUS).await;
+    account::ask_deletion(&mut linus).await;
+    let text = ask(world, "whois", &about(account::LINUS)).await;
+    for part in [
+        "The account is to be deleted; they can still take it back.",
+        "member, account: asked for the account to be deleted",
+        &format!("the membership moved here from {}", ada.user_id),
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let kept = account::post(&mut linus.browser, "/api/keep_account", &[]).await;
+    assert_eq!(kept, "/account?kept=1");
+    bot.stop(world).await;
+}
+on_both!(
+    whois_tells_of_a_move_and_of_a_deletion,
+    "OPERATOR_DISCORD_IDS" = "1100000000000000100"
+);

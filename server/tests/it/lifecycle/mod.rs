@@ -1,7 +1,7 @@
 //! Every way a membership can go, end to end: Stripe's state moved in the sandbox, its clock
 //! advanced, and then what our rows, the guild's roles and the member's page say.
 
-mod support;
+pub mod support;
 
 mod ending;
 mod first_payment;

@@ -224,6 +224,14 @@ impl World {
         .unwrap()
     }
 
+    /// Another process on this database, whatever of it is tampered with.
+    pub fn on(&self, db: server::db::Db) -> AppState {
+        let config = Config::read(|name| self.variables.get(name).cloned()).unwrap();
+        let outside = serve::Outside::over_http().unwrap();
+        let clock = self.state.clock.clone();
+        serve::build_on(db, outside, config, clock, Rng::seeded(13)).unwrap()
+    }
+
     /// Fails when work is due or parked, or an incident is open; then ends everything.
     pub async fn finish(self) {
         sync::health::watch(&self.state).await.unwrap();
