@@ -67,6 +67,7 @@ async fn under_leases(
     if let Some(left) = in_the_way(&mut tx, &lease.id).await? {
         return Ok(left);
     }
+    roles::by_hand::over(&mut tx, &lease.id, now).await?;
     rows(&mut tx, &lease.id).await?;
     for kind in [STUCK, "mail_refused", "join refused"] {
         incidents::close(&mut tx, kind, &lease.id, now).await?;

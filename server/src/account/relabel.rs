@@ -45,7 +45,8 @@ pub async fn sync_relabel(state: &AppState, lease: &Lease) -> Result<(), SyncErr
     .await?;
     if let Some(named) = named {
         let named = named.unwrap_or_default();
-        // Marked anew is another generation; a row that changed after the claim, another value.
+        // Marked anew is another generation, as the row stays; a row that changed after the claim,
+        // another value.
         let key = format!("relabel-{}-{}-{named}", lease.id, lease.generation);
         match state.stripe.name_customer(&lease.id, &named, &key).await {
             // A customer that is gone names nobody.
@@ -55,7 +56,7 @@ pub async fn sync_relabel(state: &AppState, lease: &Lease) -> Result<(), SyncErr
     }
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
-    dirty::forget(&mut tx, lease, state.clock.policy_ms()).await?;
+    dirty::finish(&mut tx, lease, None, state.clock.policy_ms()).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -136,10 +136,16 @@ pub async fn left(state: &AppState, lease: &Lease) -> Result<(), DbError> {
     }
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
-    for (kind, role) in open {
-        incidents::close(&mut tx, kind, &subject(&lease.id, &role), now).await?;
-    }
+    over(&mut tx, &lease.id, now).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// Whatever was told about a person's roles is over.
+pub async fn over(conn: &mut AnyConnection, user_id: &str, now: i64) -> Result<(), DbError> {
+    for (kind, role) in open(&mut *conn, user_id).await? {
+        incidents::close(&mut *conn, kind, &subject(user_id, &role), now).await?;
+    }
     Ok(())
 }
 

@@ -95,6 +95,16 @@ async fn the_operator_moves_it_with_a_reason(world: &World) {
     assert_eq!(back, format!("/admin/people?q={ADA}&done=moved"));
     world.settle().await;
     assert!(ada.has_roles(&roles));
+    assert_eq!(metadata(world, &customer)["rollcall_discord_user"], ADA);
+    // The same move once more, within the day that Stripe remembers a key.
+    let form = [
+        ("from", from.as_str()),
+        ("to", LINUS),
+        ("reason", "lost it for good"),
+    ];
+    press(&mut grace, &form).await;
+    world.settle().await;
+    assert_eq!(metadata(world, &customer)["rollcall_discord_user"], LINUS);
 }
 on_both_with_mail!(the_operator_moves_it_with_a_reason);
 

@@ -1,10 +1,15 @@
 //! What Discord refuses: told with its cause and its clicks, asked once, and given by itself when
 //! it is mended.
 
+use crate::bot::until;
 use crate::login::site::{ADA, GRACE};
 use crate::on_both;
 use crate::support::World;
 use sandbox::discord::{Effect, Fault};
+use sandbox::faults::{self, FaultRule, Target};
+use server::db::dirty::{self, SubjectKind};
+use server::roles::GUILD_SUBJECT;
+use server::sync;
 use std::time::Duration;
 
 const PATRON: &str = "1100000000000000022";
@@ -80,6 +85,49 @@ async fn the_wrong_place_is_told_and_mended_by_itself(world: &World) {
     assert_eq!(open(world, "role refused").await, []);
 }
 on_both!(the_wrong_place_is_told_and_mended_by_itself);
+
+/// Discord says no, and before that is heard the server is mended and read: after it nothing
+/// changes any more, and when it changed nobody waited.
+async fn mended_before_the_refusal_was_heard(world: &World) {
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.move_role(now, PATRON, 6).unwrap();
+    });
+    world.advance(Duration::from_mins(11));
+    world.settle().await;
+    let late = faults::Fault::Slow { ms: 1_000 };
+    world.sandbox.with(|w| {
+        let rule = FaultRule::always(Target::Discord, late).at("PUT", "/roles/");
+        w.faults.add(rule.times(1));
+    });
+    let mut ada = world.sign_in(ADA).await;
+    let mending = async {
+        until("the role is asked for", async || {
+            role_calls(world, "PUT") > 0
+        })
+        .await;
+        world.sandbox.with(|w| {
+            let now = w.clock.now_ms();
+            w.discord.move_role(now, BOT_ROLE, 6).unwrap();
+        });
+        world.advance(Duration::from_secs(1));
+        let (db, clock) = (&world.state.db, &*world.state.clock);
+        let claimed = dirty::claim_one(db, clock, SubjectKind::Guild, GUILD_SUBJECT).await;
+        sync::work_on(&world.state, claimed.unwrap().unwrap()).await;
+    };
+    tokio::join!(ada.subscribe("Patron"), mending);
+    let refused: i64 = world
+        .count("SELECT COUNT(*) FROM grants WHERE state = 'refused' AND code = 50013")
+        .await;
+    assert_eq!(refused, 1, "heard after it was mended");
+    for _ in 0..3 {
+        world.advance(Duration::from_mins(11));
+        world.settle().await;
+    }
+    assert!(ada.has_roles(&world.plan_roles("Patron").await));
+    assert_eq!(open(world, "role refused").await, []);
+}
+on_both!(mended_before_the_refusal_was_heard);
 
 async fn a_refused_removal_stays_open_until_discord_confirms_it(world: &World) {
     let mut ada = world.sign_in(ADA).await;
