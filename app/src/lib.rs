@@ -11,11 +11,14 @@ pub mod admin;
 pub mod billing;
 pub mod changes;
 pub mod checkout;
+pub mod company;
+pub mod invites;
 pub mod login;
 pub mod mail;
 pub mod money;
 pub mod page;
 pub mod plans;
+pub mod seats;
 pub mod stripe;
 
 #[cfg(feature = "ssr")]
