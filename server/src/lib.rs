@@ -11,6 +11,7 @@ pub mod bot;
 pub mod changes;
 pub mod checkout;
 pub mod clock;
+pub mod company;
 pub mod config;
 pub mod db;
 pub mod discord;
