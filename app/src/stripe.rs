@@ -41,10 +41,12 @@ pub enum Attempt {
     Checkout,
     Portal,
     Change,
+    /// Whatever is asked for a company: seats, another number of them, its portal.
+    Company,
 }
 
 impl Attempt {
-    pub const ALL: [Self; 3] = [Self::Checkout, Self::Portal, Self::Change];
+    pub const ALL: [Self; 4] = [Self::Checkout, Self::Portal, Self::Change, Self::Company];
 
     /// What did not come of it, for money and access.
     fn untouched(self) -> &'static str {
@@ -53,6 +55,9 @@ impl Attempt {
             Self::Portal => "Nothing was changed. Your membership and your card stay as they are.",
             Self::Change => {
                 "Nothing was changed and you were not charged. Your membership goes on as it was."
+            }
+            Self::Company => {
+                "Nothing was changed and nothing was charged. The company’s seats stay as they are."
             }
         }
     }
@@ -125,6 +130,7 @@ impl StripeTrouble {
             (Self::Refused, Attempt::Checkout) => "Stripe did not accept this checkout.",
             (Self::Refused, Attempt::Portal) => "Stripe did not open its pages for you.",
             (Self::Refused, Attempt::Change) => "Stripe did not accept this change.",
+            (Self::Refused, Attempt::Company) => "Stripe did not accept this for the company.",
         }
     }
 
@@ -179,6 +185,7 @@ mod tests {
                 let says = match attempt {
                     Attempt::Checkout | Attempt::Change => "not charged",
                     Attempt::Portal => "Nothing was changed",
+                    Attempt::Company => "nothing was charged",
                 };
                 assert!(told.meaning.contains(says), "{told:?}");
             }

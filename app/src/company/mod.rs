@@ -308,6 +308,10 @@ pub trait CompanyPort: Send + Sync {
     ) -> Result<(), CompanyError>;
 
     /// Takes somebody's role, one's own too; their seat stays.
-    async fn dismiss(&self, user_id: &str, company_id: &str, whom: &str)
-    -> Result<(), CompanyError>;
+    async fn dismiss(
+        &self,
+        user_id: &str,
+        company_id: &str,
+        whom: &str,
+    ) -> Result<(), CompanyError>;
 }

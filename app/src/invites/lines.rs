@@ -193,16 +193,23 @@ mod tests {
             "email\nada@example.org\nlinus@example.org",
             "\"Lovelace, Ada\",\"ada@example.org\"\nlinus@example.org,Linus",
         ] {
-            assert_eq!(emails(list), ["ada@example.org", "linus@example.org"], "{list}");
+            assert_eq!(
+                emails(list),
+                ["ada@example.org", "linus@example.org"],
+                "{list}"
+            );
         }
         assert!(emails("").is_empty());
     }
 
     #[test]
     fn what_is_wrong_is_told_by_its_line() {
-        let problems = read("ada@example.org\nada\nADA@example.org\na@b.org, c@d.org\n<x@y.org").unwrap_err();
-        let told: Vec<(usize, &LineTrouble)> =
-            problems.iter().map(|one| (one.line, &one.trouble)).collect();
+        let problems =
+            read("ada@example.org\nada\nADA@example.org\na@b.org, c@d.org\n<x@y.org").unwrap_err();
+        let told: Vec<(usize, &LineTrouble)> = problems
+            .iter()
+            .map(|one| (one.line, &one.trouble))
+            .collect();
         assert_eq!(
             told,
             [
@@ -220,7 +227,11 @@ mod tests {
 
     #[test]
     fn a_thousand_at_once_and_no_more() {
-        let list = |n: usize| (0..n).map(|i| format!("p{i}@example.org\n")).collect::<String>();
+        let list = |n: usize| {
+            (0..n)
+                .map(|i| format!("p{i}@example.org\n"))
+                .collect::<String>()
+        };
         assert_eq!(read(&list(MOST_AT_ONCE)).unwrap().len(), MOST_AT_ONCE);
         let problems = read(&list(MOST_AT_ONCE + 2)).unwrap_err();
         assert_eq!(problems.len(), 2);

@@ -69,7 +69,10 @@ mod tests {
             seat("new claim", true, 9),
             seat("old claim", true, 1),
         ];
-        assert_eq!(ids(&come_back(suspended.clone(), 2)), ["old claim", "new claim"]);
+        assert_eq!(
+            ids(&come_back(suspended.clone(), 2)),
+            ["old claim", "new claim"]
+        );
         assert_eq!(come_back(suspended, 9).len(), 3);
     }
 
