@@ -82,6 +82,10 @@ pub struct Config {
     pub heal: bool,
     /// Months of a pause that whoever is about to leave is offered; none: no pause is offered.
     pub pause_offer_months: Vec<u32>,
+    /// Days that more seats may be held than are paid, before the newest make way.
+    pub seat_overage_days: u32,
+    /// Days that an invite is good for.
+    pub invite_days: u32,
     pub trusted_proxies: Networks,
     pub metrics: MetricsAccess,
     pub json_logs: bool,
@@ -161,6 +165,8 @@ impl Config {
             policy: policy(&get)?,
             heal: heal(&get)?,
             pause_offer_months: pause_offers(&get)?,
+            seat_overage_days: within(&get, "SEAT_OVERAGE_DAYS", "3", 0..=90)?,
+            invite_days: within(&get, "INVITE_DAYS", "7", 1..=90)?,
             trusted_proxies: proxies::parse(&list(get("TRUSTED_PROXIES")))?,
             metrics: metrics(&get)?,
             json_logs: match get("LOG_FORMAT").as_deref() {

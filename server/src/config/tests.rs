@@ -56,6 +56,8 @@ fn what_cannot_be_read_is_named() {
         ("DISCORD_GUILD_ID", "council"),
         ("DATABASE_URL", "mysql://x"),
         ("GRACE_DAYS", "a week"),
+        ("SEAT_OVERAGE_DAYS", "-1"),
+        ("INVITE_DAYS", "0"),
         ("ON_DISPUTE", "maybe"),
         ("TRUSTED_PROXIES", "everyone"),
         ("COMMUNITY_ACCENT", "red"),

@@ -28,6 +28,8 @@ pub enum LimitKind {
     LeftUser,
     /// Moves and deletions, by user id.
     AccountUser,
+    /// What is done with a company's people and seats, by user id.
+    CompanyUser,
 }
 
 const WINDOW_MS: i64 = 60_000;
@@ -44,6 +46,7 @@ impl LimitKind {
             Self::CheckoutUser | Self::ChangeUser => 6,
             Self::LeftUser | Self::AccountUser => 10,
             Self::CallbackAddress | Self::CheckoutAddress | Self::PromotionCode => 30,
+            Self::CompanyUser => 60,
         }
     }
 }
