@@ -9,9 +9,11 @@ use crate::config::MetricsAccess;
 use crate::db::dirty;
 use crate::guards::{self, ClientAddr, LimitKind};
 use crate::incidents;
+use crate::invites::Invites;
 use crate::login;
 use crate::mail::{self, Mails};
 use crate::plans::Plans;
+use crate::seats::Seats;
 use crate::serve::assets;
 use crate::state::AppState;
 use crate::webhooks;
@@ -20,10 +22,12 @@ use app::admin::{AdminPort, is_desk};
 use app::billing::BillingPort;
 use app::changes::ChangesPort;
 use app::checkout::CheckoutPort;
+use app::invites::InvitesPort;
 use app::login::Viewer;
 use app::mail::MailPort;
 use app::page::FormTargets;
 use app::plans::PlansPort;
+use app::seats::SeatsPort;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::ExtensionRejection;
@@ -129,6 +133,8 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
     let mail: Arc<dyn MailPort> = Arc::new(Mails(state.clone()));
     let account: Arc<dyn AccountPort> = Arc::new(Accounts(state.clone()));
     let changes: Arc<dyn ChangesPort> = Arc::new(Changes(state.clone()));
+    let seats: Arc<dyn SeatsPort> = Arc::new(Seats(state.clone()));
+    let invites: Arc<dyn InvitesPort> = Arc::new(Invites(state.clone()));
     let community = state.config.community.clone();
     let targets = form_targets(state);
     let assets = assets::addresses(state);
@@ -140,6 +146,8 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
         provide_context(mail.clone());
         provide_context(account.clone());
         provide_context(changes.clone());
+        provide_context(seats.clone());
+        provide_context(invites.clone());
         provide_context(community.clone());
         provide_context(targets.clone());
         provide_context(assets.clone());
@@ -178,6 +186,9 @@ async fn server_functions(State(state): State<AppState>, request: Request) -> Re
         .into_response()
 }
 
+/// Where a token is tried.
+const CLAIM: &str = "/api/claim_invite";
+
 /// Server functions that reach Stripe at a person's wish.
 const REACH_STRIPE: [&str; 8] = [
     "/api/start_checkout",
@@ -209,6 +220,17 @@ async fn limit_by_address(
         let headers = [(header::RETRY_AFTER, after.0.to_string())];
         let text =
             "Too many tries from your address. Please wait a minute. You were not charged.\n";
+        return (StatusCode::TOO_MANY_REQUESTS, headers, text).into_response();
+    }
+    if path.starts_with(CLAIM)
+        && let Err(after) = state.limits.check(
+            LimitKind::ClaimAddress,
+            &client.limit_key(),
+            state.clock.wall_ms(),
+        )
+    {
+        let headers = [(header::RETRY_AFTER, after.0.to_string())];
+        let text = "Too many tries from your address. Please wait a minute. Your seat is still yours to claim.\n";
         return (StatusCode::TOO_MANY_REQUESTS, headers, text).into_response();
     }
     next.run(request).await

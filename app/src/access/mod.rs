@@ -204,10 +204,12 @@ pub enum Reason {
     UnknownStatus,
     Moved,
     Deleted,
+    SeatSuspended,
+    SeatEnded,
 }
 
 impl Reason {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Paid,
         Self::Trial,
         Self::Ending,
@@ -230,6 +232,8 @@ impl Reason {
         Self::UnknownStatus,
         Self::Moved,
         Self::Deleted,
+        Self::SeatSuspended,
+        Self::SeatEnded,
     ];
 
     /// The word rows and logs use.
@@ -258,6 +262,8 @@ impl Reason {
             Self::UnknownStatus => "unknown_status",
             Self::Moved => "moved",
             Self::Deleted => "deleted",
+            Self::SeatSuspended => "seat_suspended",
+            Self::SeatEnded => "seat_ended",
         }
     }
 
@@ -292,6 +298,8 @@ impl Reason {
             Self::UnknownStatus => "Stripe says something we do not know, so nothing changes.",
             Self::Moved => "The membership was moved to another Discord account.",
             Self::Deleted => "The account is being deleted.",
+            Self::SeatSuspended => "The company pays for fewer seats than are held.",
+            Self::SeatEnded => "The seat was given back or taken.",
         }
     }
 }

@@ -62,6 +62,9 @@ pub enum AccountError {
     Withheld,
     #[error("a membership moves once a day at most")]
     OnceADay,
+    /// A company would be without an owner.
+    #[error("a company needs an owner")]
+    LastOwner,
     #[error("the membership is being worked on")]
     Busy,
     #[error("too many tries; wait a minute")]

@@ -7,7 +7,7 @@ use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::Se
 const AGAIN: Option<(&str, &str)> = Some(("Begin again", "/account/move"));
 
 impl AccountError {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotSignedIn,
         Self::NotConfirmed,
         Self::TooLate,
@@ -20,6 +20,7 @@ impl AccountError {
         Self::OtherBanned,
         Self::Withheld,
         Self::OnceADay,
+        Self::LastOwner,
         Self::Busy,
         Self::TooMany,
         Self::Unavailable,
@@ -41,6 +42,7 @@ impl AccountError {
             Self::OtherBanned => "other-banned",
             Self::Withheld => "withheld",
             Self::OnceADay => "once-a-day",
+            Self::LastOwner => "last-owner",
             Self::Busy => "busy",
             Self::TooMany => "too-many",
             Self::Unavailable => "unavailable",
@@ -59,6 +61,7 @@ impl AccountError {
             | Self::NotConfirmed
             | Self::TooLate
             | Self::Deleting
+            | Self::LastOwner
             | Self::Busy
             | Self::TooMany
             | Self::Unavailable => self.of_the_account(),
@@ -95,6 +98,13 @@ impl AccountError {
                 meaning: "Nothing was moved, and nothing was charged.",
                 next: "Take the deletion back first, as long as it has not begun.",
                 action: Some(("Your account", "/account")),
+            },
+            Self::LastOwner => Told {
+                status: 409,
+                title: "You are the only owner of a company.",
+                meaning: "Nothing is deleted. A company that has seats or people needs somebody it belongs to.",
+                next: "Make somebody else its owner first, or let its seats end.",
+                action: Some(("Your company", "/company")),
             },
             Self::Busy => Told {
                 status: 409,

@@ -5,6 +5,7 @@ use crate::audit;
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
 use crate::mail;
+use crate::seats;
 use crate::state::AppState;
 use app::account::{AccountError, Deletion, Stage, confirms};
 use sqlx::AnyConnection;
@@ -110,6 +111,9 @@ pub async fn ask(state: &AppState, user_id: &str, typed: &str) -> Result<(), Fai
     let now = state.clock.policy_ms();
     let trace = state.rng.id("del_");
     let mut tx = state.db.begin().await?;
+    if seats::last_owner(&mut tx, user_id).await? {
+        return Err(AccountError::LastOwner.into());
+    }
     let done = sqlx::query(
         "INSERT INTO account_deletions (user_id, stage, asked_at, begins_at, stage_at) \
          SELECT id, 'asked', $1, $2, $1 FROM users WHERE id = $3 \

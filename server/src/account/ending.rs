@@ -12,6 +12,7 @@ use crate::incidents;
 use crate::patience::lease;
 use crate::roles;
 use crate::seal::SealError;
+use crate::seats;
 use crate::state::AppState;
 use crate::stripe::StripeError;
 use crate::sync::payers;
@@ -233,6 +234,7 @@ async fn part(
         let (kind, class) = (SubjectKind::Payer, Class::Event);
         dirty::mark(&mut tx, kind, &held.id, now, class, trace).await?;
     }
+    seats::give_up(&mut tx, user_id, trace, now).await?;
     sqlx::query(
         "UPDATE entitlements SET state = 'denied', reason = 'deleted', until_at = NULL, \
          changed_at = $1, proof = 'ended' WHERE user_id = $2 AND state <> 'denied'",

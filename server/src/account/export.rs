@@ -195,6 +195,19 @@ const OF_THE_USER: &[(&str, &str)] = &[
          ORDER BY moved_at",
     ),
     (
+        "seats",
+        "SELECT companies.name AS company, plans.name AS plan, seats.state, seats.because AS ended_because, \
+         seats.claimed_at, seats.changed_at FROM seats JOIN companies ON companies.id = seats.company_id \
+         LEFT JOIN plans ON plans.id = seats.plan_id WHERE seats.user_id = $1 ORDER BY seats.claimed_at, seats.id",
+    ),
+    (
+        "companies",
+        "SELECT companies.id AS company_id, companies.name AS company, company_people.role, \
+         company_people.since AS since_at FROM company_people \
+         JOIN companies ON companies.id = company_people.company_id \
+         WHERE company_people.user_id = $1 ORDER BY company_people.since, companies.id",
+    ),
+    (
         "deletion",
         "SELECT stage, asked_at, begins_at FROM account_deletions WHERE user_id = $1",
     ),

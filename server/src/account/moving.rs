@@ -8,6 +8,7 @@ use crate::db::DbError;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::mail::{self, Moved};
 use crate::patience::lease;
+use crate::seats;
 use crate::state::AppState;
 use crate::sync::payers;
 use app::account::{AccountError, Move, Party};
@@ -202,6 +203,7 @@ async fn under_lease(
         return Err(AccountError::NothingToMove.into());
     }
     entitlements(&mut tx, mover, now).await?;
+    seats::take_along(&mut tx, (mover.from, mover.to), &id, now).await?;
     if trials::began(&mut tx, &held.id).await? {
         trials::spend(state, &mut tx, mover.from, now).await?;
     }

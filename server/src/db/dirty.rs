@@ -174,6 +174,16 @@ impl TryFrom<LeaseRow> for Lease {
     }
 }
 
+/// What a mark does to a subject that is there.
+const MERGED: &str = "ON CONFLICT (kind, id) DO UPDATE SET generation = dirty.generation + 1, \
+    due_at = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.due_at \
+    WHEN excluded.due_at < dirty.due_at THEN excluded.due_at ELSE dirty.due_at END, \
+    class = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.class \
+    WHEN excluded.rank_at < dirty.rank_at THEN excluded.class ELSE dirty.class END, \
+    rank_at = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.rank_at \
+    WHEN excluded.rank_at < dirty.rank_at THEN excluded.rank_at ELSE dirty.rank_at END, \
+    parked = 0, trace = excluded.trace";
+
 /// Marks a subject: its truth may have changed. `due_at` is on the policy clock; the sooner of
 /// old and new counts. Unparks, for a mark is news. A subject that is backing off keeps its
 /// moment, for however many events arrive, what it needs is not to be had yet; only a person
@@ -186,27 +196,48 @@ pub async fn mark(
     class: Class,
     trace: &str,
 ) -> Result<(), DbError> {
-    sqlx::query(
+    let sql = format!(
         "INSERT INTO dirty (kind, id, generation, due_at, class, rank_at, attempts, parked, \
          lease_until, fence, last_error, trace) \
-         VALUES ($1, $2, 1, $3, $4, $5, 0, 0, 0, 0, NULL, $6) \
-         ON CONFLICT (kind, id) DO UPDATE SET generation = dirty.generation + 1, \
-         due_at = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.due_at \
-         WHEN excluded.due_at < dirty.due_at THEN excluded.due_at ELSE dirty.due_at END, \
-         class = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.class \
-         WHEN excluded.rank_at < dirty.rank_at THEN excluded.class ELSE dirty.class END, \
-         rank_at = CASE WHEN dirty.attempts > 0 AND dirty.parked = 0 AND excluded.class > 0 THEN dirty.rank_at \
-         WHEN excluded.rank_at < dirty.rank_at THEN excluded.rank_at ELSE dirty.rank_at END, \
-         parked = 0, trace = excluded.trace",
-    )
-    .bind(kind.as_str())
-    .bind(id)
-    .bind(due_at)
-    .bind(class.number())
-    .bind(due_at.saturating_add(class.head_start_ms()))
-    .bind(trace)
-    .execute(conn)
-    .await?;
+         VALUES ($1, $2, 1, $3, $4, $5, 0, 0, 0, 0, NULL, $6) {MERGED}"
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(kind.as_str())
+        .bind(id)
+        .bind(due_at)
+        .bind(class.number())
+        .bind(due_at.saturating_add(class.head_start_ms()))
+        .bind(trace)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Marks every user whose id a statement selects, in one statement and one order, so that two who
+/// mark many do not wait for each other. The column is `id`; its parameters, texts, begin at `$5`.
+pub async fn mark_users(
+    conn: &mut AnyConnection,
+    select: &str,
+    params: &[&str],
+    due_at: i64,
+    class: Class,
+    trace: &str,
+) -> Result<(), DbError> {
+    let sql = format!(
+        "INSERT INTO dirty (kind, id, generation, due_at, class, rank_at, attempts, parked, \
+         lease_until, fence, last_error, trace) \
+         SELECT 'user', who.id, 1, $1, $2, $3, 0, 0, 0, 0, CAST(NULL AS TEXT), $4 \
+         FROM ({select}) AS who WHERE who.id IS NOT NULL ORDER BY who.id {MERGED}"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql))
+        .bind(due_at)
+        .bind(class.number())
+        .bind(due_at.saturating_add(class.head_start_ms()))
+        .bind(trace);
+    for param in params {
+        query = query.bind(*param);
+    }
+    query.execute(conn).await?;
     Ok(())
 }
 

@@ -28,6 +28,12 @@ pub enum LimitKind {
     LeftUser,
     /// Moves and deletions, by user id.
     AccountUser,
+    /// Acts on seats and invites, by user id.
+    SeatUser,
+    /// Claims, by user id.
+    ClaimUser,
+    /// The same, by address.
+    ClaimAddress,
     /// What is done with a company's people and seats, by user id.
     CompanyUser,
 }
@@ -44,8 +50,12 @@ impl LimitKind {
         match self {
             Self::LoginAddress | Self::PreviewUser => 20,
             Self::CheckoutUser | Self::ChangeUser => 6,
-            Self::LeftUser | Self::AccountUser => 10,
-            Self::CallbackAddress | Self::CheckoutAddress | Self::PromotionCode => 30,
+            Self::SeatUser => 60,
+            Self::LeftUser | Self::AccountUser | Self::ClaimUser => 10,
+            Self::ClaimAddress
+            | Self::CallbackAddress
+            | Self::CheckoutAddress
+            | Self::PromotionCode => 30,
             Self::CompanyUser => 60,
         }
     }

@@ -9,6 +9,7 @@ mod letter;
 mod moot;
 mod operators;
 mod outbox;
+mod seats;
 mod send;
 mod smtp;
 mod texts;
@@ -20,9 +21,10 @@ pub use causes::{Before, before, caused};
 pub use ended::role_gone;
 pub use letter::Letter;
 pub use operators::to_operator;
+pub use seats::{invited, seats_made_way, seats_over, seats_paid_until};
 pub use send::{SendError, sync_mail};
 pub use smtp::{MailDoor, MailError, Outgoing, Smtp};
-pub use texts::Moved;
+pub use texts::{Invitation, Moved};
 pub use unsubscribe::{Mails, PATH as UNSUBSCRIBE, routes};
 
 use crate::db::DbError;
@@ -64,7 +66,7 @@ async fn unreachable(
     user_id: &str,
 ) -> Result<bool, DbError> {
     let last: Option<Option<String>> = sqlx::query_scalar(
-        "SELECT refused_address FROM mails WHERE user_id = $1 AND state IN ('sent', 'refused') \
+        "SELECT refused_address FROM mails WHERE user_id = $1 AND state IN ('sent', 'refused') AND kind <> 'invite' \
          ORDER BY settled_at DESC LIMIT 1",
     )
     .bind(user_id)

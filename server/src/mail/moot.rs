@@ -2,7 +2,7 @@
 //! written.
 
 use super::outbox::essential_only;
-use super::texts::{About, EndsBy};
+use super::texts::{About, EndsBy, Seats};
 use crate::db::DbError;
 use crate::tell;
 use sqlx::AnyConnection;
@@ -76,11 +76,75 @@ pub(super) async fn moot(
             .await?;
             asked > 0
         }
+        About::Seats(about) => seats(conn, about, now).await?,
         About::Desk(about) => {
             tell::holds(conn, &about.matter, &about.subject, about.opened_at).await?
         }
     };
     Ok(if holds { None } else { UNTRUE })
+}
+
+/// Whether what is said of seats still holds.
+async fn seats(conn: &mut AnyConnection, about: &Seats, now: i64) -> Result<bool, DbError> {
+    let count: i64 = match about {
+        Seats::Invite(invitation) => {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM invites JOIN seats ON seats.id = invites.seat_id \
+                 WHERE invites.id = $1 AND invites.state = 'open' AND invites.expires_at > $2 \
+                 AND seats.state = 'invited'",
+            )
+            .bind(&invitation.invite_id)
+            .bind(now)
+            .fetch_one(conn)
+            .await?
+        }
+        Seats::Over {
+            company_id,
+            plan_id,
+            deadline,
+            ..
+        } => {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM seat_pools \
+                 WHERE company_id = $1 AND plan_id = $2 AND deadline = $3",
+            )
+            .bind(company_id)
+            .bind(plan_id)
+            .bind(deadline)
+            .fetch_one(conn)
+            .await?
+        }
+        Seats::MadeWay { .. } => 1,
+        Seats::PaidUntil {
+            company_id,
+            plan_id,
+            until,
+            ..
+        } => {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM seat_pools WHERE company_id = $1 AND plan_id = $2 \
+                 AND state IN ('granted', 'grace') AND until_at = $3 AND until_at > $4",
+            )
+            .bind(company_id)
+            .bind(plan_id)
+            .bind(until)
+            .bind(now)
+            .fetch_one(conn)
+            .await?
+        }
+        Seats::Ending { seat_id, until, .. } => {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM entitlements WHERE source_id = $1 AND source = 'seat' \
+                 AND state IN ('granted', 'grace') AND until_at = $2 AND until_at > $3",
+            )
+            .bind(seat_id)
+            .bind(until)
+            .bind(now)
+            .fetch_one(conn)
+            .await?
+        }
+    };
+    Ok(count > 0)
 }
 
 /// Whether the source gives something: in that state and until then, where they are asked for.

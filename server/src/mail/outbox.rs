@@ -72,7 +72,7 @@ pub(super) async fn enqueue(
         return Ok(());
     }
     let kind = draft.about.kind();
-    if address(conn, draft.user_id).await?.is_none() {
+    if draft.about.to().is_none() && address(conn, draft.user_id).await?.is_none() {
         tracing::debug!(user = %draft.user_id, kind, "no mail: the person has no confirmed address");
         return Ok(());
     }

@@ -9,6 +9,7 @@ use super::{CARD, unsubscribe};
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
 use crate::incidents;
+use crate::invites;
 use crate::seal::SealError;
 use crate::state::AppState;
 use secrecy::{ExposeSecret, SecretString};
@@ -102,7 +103,11 @@ pub async fn sync_mail(state: &AppState, lease: &Lease) -> Result<(), SendError>
         tracing::info!(mail = %lease.id, kind = %row.kind, why, "a mail is not sent");
         return Ok(settle(state, lease, &row, End::dropped(why)).await?);
     }
-    let Some(to) = address(&mut conn, &row.user_id).await? else {
+    let to = match about.to() {
+        Some(to) => Some(SecretString::from(to)),
+        None => address(&mut conn, &row.user_id).await?,
+    };
+    let Some(to) = to else {
         let why = "the person has no confirmed address";
         return Ok(settle(state, lease, &row, End::dropped(why)).await?);
     };
@@ -224,7 +229,15 @@ async fn settle(state: &AppState, lease: &Lease, row: &Row, end: End<'_>) -> Res
     .bind(&lease.id)
     .execute(&mut *tx)
     .await?;
+    if let Some(invite) = row.once_key.strip_prefix("invite:") {
+        // It went to somebody else, and those who invite see what came of it.
+        invites::mailed(&mut tx, invite, end.state).await?;
+    }
     match end.state {
+        "sent" | "refused" if row.kind == "invite" => {
+            incidents::close(&mut tx, "mail_down", "smtp", now).await?;
+        }
+        "failed" if row.kind == "invite" => {}
         "sent" => {
             incidents::close(&mut tx, "mail_down", "smtp", now).await?;
             incidents::close(&mut tx, "mail_refused", &row.user_id, now).await?;

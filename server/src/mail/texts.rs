@@ -1,11 +1,16 @@
 //! What each mail says: a pure function of what it is about. One purpose each, readable as plain
 //! text, no pictures; the last line says why it came.
 
+#[path = "texts/seats.rs"]
+mod seats;
+
 use super::letter::Letter;
 use app::access::Reason;
 use app::money::Money;
 use app::page::dates;
 use serde::{Deserialize, Serialize};
+
+pub use seats::{Invitation, Seats};
 
 /// A plan's price as Stripe has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +66,8 @@ pub enum About {
     Leaving {
         begins_at: i64,
     },
+    /// Seats of a company.
+    Seats(Seats),
 }
 
 /// A membership that went from one account at Discord to another, by their names there.
@@ -121,6 +128,16 @@ impl About {
             Self::Desk(_) => "desk",
             Self::Moved(_) => "moved",
             Self::Leaving { .. } => "leaving",
+            Self::Seats(about) => about.kind(),
+        }
+    }
+
+    /// Where it goes, if not to the address of the person it is written for.
+    #[must_use]
+    pub fn to(&self) -> Option<&str> {
+        match self {
+            Self::Seats(Seats::Invite(invitation)) => Some(&invitation.to),
+            _ => None,
         }
     }
 
@@ -164,6 +181,7 @@ pub fn letter(about: &About, house: &House) -> Letter {
         About::Desk(about) => desk(about, house),
         About::Moved(about) => moved(about, house),
         About::Leaving { begins_at } => leaving(*begins_at, house),
+        About::Seats(about) => seats::letter(about, house),
     };
     if !about.essential() {
         letter.unsubscribe = Some(house.unsubscribe.clone());
@@ -282,6 +300,14 @@ fn ended(plan: &str, reason: Reason, house: &House) -> Letter {
         Reason::Disputed => (
             "If the bank decides that the payment stands, your access comes back by itself.",
             ("Your membership", house.billing.clone()),
+        ),
+        Reason::SeatSuspended => (
+            "When a seat is free again, your access comes back by itself. Or take a membership of your own.",
+            ("See the plans", house.plans.clone()),
+        ),
+        Reason::SeatEnded => (
+            "You can come back with a membership of your own at any time.",
+            ("See the plans", house.plans.clone()),
         ),
         Reason::Withheld => (
             "If you think that is a mistake, write to the people who run the community.",

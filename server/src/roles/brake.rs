@@ -142,11 +142,13 @@ async fn cause_of(
         return Ok((LossCause::Reconcile, user()));
     }
     let ended: Option<(String, Option<String>)> = sqlx::query_as(
-        "SELECT entitlements.proof, COALESCE(subscriptions.payer_id, passes.payer_id) \
+        "SELECT entitlements.proof, COALESCE(subscriptions.payer_id, passes.payer_id, payers.id) \
          FROM entitlements JOIN plan_roles ON plan_roles.plan_id = entitlements.plan_id \
          AND plan_roles.role_id = $1 AND plan_roles.state IN ('active', 'leaving', 'kept') \
          LEFT JOIN subscriptions ON subscriptions.id = entitlements.source_id \
          LEFT JOIN passes ON passes.id = entitlements.source_id \
+         LEFT JOIN seats ON seats.id = entitlements.source_id AND entitlements.source = 'seat' \
+         LEFT JOIN payers ON payers.company_id = seats.company_id \
          WHERE entitlements.user_id = $2 AND entitlements.state = 'denied' \
          ORDER BY entitlements.changed_at DESC LIMIT 1",
     )

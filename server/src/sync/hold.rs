@@ -7,6 +7,7 @@ use super::write::sooner;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::incidents;
+use crate::seats;
 use crate::state::AppState;
 use app::access::{Reason, Unread, unread};
 use sqlx::{AnyConnection, FromRow};
@@ -58,6 +59,17 @@ pub async fn without_stripe(state: &AppState, lease: &Lease) -> Result<Option<i6
         };
         again_at = sooner(again_at, look);
     }
+    let company = {
+        let mut conn = state.db.reader().acquire().await?;
+        payers::company_of(&mut conn, &lease.id).await?
+    };
+    if let Some(company) = company {
+        let looked = seats::without_stripe(state, lease, &company).await?;
+        again_at = sooner(again_at, looked.again_at);
+        if looked.told {
+            tell(state, lease, looked.over, now).await?;
+        }
+    }
     if held || !over.is_empty() {
         settle(state, lease, &over, now).await?;
     }
@@ -97,12 +109,7 @@ async fn settle(
         };
         withdrawn |= put_by(&mut tx, &entitled, by, now).await?;
     }
-    let detail = if over.is_empty() {
-        "Stripe cannot be read while access should end by time. It is held for up to 24 hours, and then withdrawn."
-    } else {
-        "Stripe could not be read for 24 hours after access should have ended: it was withdrawn on what was read last."
-    };
-    incidents::open(&mut tx, INCIDENT, &lease.id, detail, now).await?;
+    incident(&mut tx, lease, !over.is_empty(), now).await?;
     if withdrawn {
         let kind = SubjectKind::User;
         dirty::mark(&mut tx, kind, &user, now, lease.class, &lease.trace).await?;
@@ -112,6 +119,29 @@ async fn settle(
         state.work.notify_one();
     }
     Ok(())
+}
+
+/// Tells the operator of a company whose seats are held, or were withdrawn.
+async fn tell(state: &AppState, lease: &Lease, over: bool, now: i64) -> Result<(), DbError> {
+    let mut tx = state.db.begin().await?;
+    dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
+    incident(&mut tx, lease, over, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn incident(
+    conn: &mut AnyConnection,
+    lease: &Lease,
+    over: bool,
+    now: i64,
+) -> Result<(), DbError> {
+    let detail = if over {
+        "Stripe could not be read for 24 hours after access should have ended: it was withdrawn on what was read last."
+    } else {
+        "Stripe cannot be read while access should end by time. It is held for up to 24 hours, and then withdrawn."
+    };
+    incidents::open(conn, INCIDENT, &lease.id, detail, now).await
 }
 
 /// After a good reading.

@@ -19,6 +19,8 @@ mod watch;
 mod worker;
 mod write;
 
+pub(crate) use write::sooner;
+
 pub use payer::{SyncError, sync_payer};
 pub use policy_clock::{follow as follow_policy_clock, once as read_policy_clock};
 pub use worker::{drain, run, work_on};

@@ -54,6 +54,19 @@ pub async fn user_of(conn: &mut AnyConnection, payer_id: &str) -> Result<Option<
     Ok(row.flatten())
 }
 
+/// The company behind a payer; a person's has none.
+pub async fn company_of(
+    conn: &mut AnyConnection,
+    payer_id: &str,
+) -> Result<Option<String>, DbError> {
+    let row: Option<Option<String>> =
+        sqlx::query_scalar("SELECT company_id FROM payers WHERE id = $1")
+            .bind(payer_id)
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.flatten())
+}
+
 /// The payer a customer is linked to.
 pub async fn of_customer(
     conn: &mut AnyConnection,

@@ -8,10 +8,12 @@ use crate::changes;
 use crate::db::DbError;
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::mail;
+use crate::seats;
 use crate::state::AppState;
 use app::access::{Access, Decision, Facts, Reason, access};
 use secrecy::SecretString;
 use sqlx::AnyConnection;
+use std::collections::HashMap;
 
 /// Renewals: Stripe keeps the invoice a draft for about an hour.
 const AFTER_RENEWAL_MS: i64 = 2 * 60 * 60 * 1000;
@@ -32,6 +34,12 @@ pub async fn payer(state: &AppState, lease: &Lease, found: Found) -> Result<bool
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
     let user = payers::user_of(&mut tx, &lease.id).await?;
+    let company = payers::company_of(&mut tx, &lease.id).await?;
+    let plans_before = match &company {
+        Some(_) => seats::plans_before(&mut tx, &lease.id).await?,
+        None => HashMap::new(),
+    };
+    let mut given = Vec::new();
     let before = mail::before(state, &mut tx, user.as_deref()).await?;
     let unknown = missing::customers(&mut tx, lease, &truth, now).await?;
     hold::read_again(&mut tx, &lease.id, now).await?;
@@ -57,6 +65,7 @@ pub async fn payer(state: &AppState, lease: &Lease, found: Found) -> Result<bool
         if let Some(user) = &user {
             changed |= entitle(&mut tx, user, read, decided, lease, now).await?;
         }
+        given.push(seats::Given { read, decided });
     }
     end_missing(&mut tx, &lease.id, truth, now).await?;
     passes::write(&mut tx, &lease.id, &passes, now).await?;
@@ -81,6 +90,17 @@ pub async fn payer(state: &AppState, lease: &Lease, found: Found) -> Result<bool
     card(state, &mut tx, lease, truth, now).await?;
     next = sooner(next, checkouts::settle(&mut tx, lease, truth, now).await?);
     next = sooner(next, changes::settle(&mut tx, lease, truth, now).await?);
+    if let Some(company_id) = &company {
+        let around = seats::Around {
+            company_id,
+            before: &plans_before,
+            unknown_customers: &truth.unknown_customers,
+        };
+        let look = seats::settle(state, &mut tx, lease, &around, &given, now).await?;
+        next = sooner(next, look.map(|at| not_past(at, now)));
+        // Whom it marked is known to the rows alone.
+        changed = true;
+    }
     let card = truth.card.as_ref();
     let look = mail::caused(state, &mut tx, lease, user.as_deref(), before, card).await?;
     next = sooner(next, look);
@@ -104,7 +124,7 @@ async fn settle_payments(
     Ok(())
 }
 
-pub(super) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+pub(crate) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),

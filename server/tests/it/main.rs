@@ -23,6 +23,7 @@ mod plans;
 mod promotions;
 mod reconcile;
 mod roles;
+mod seats;
 mod secrets;
 mod setup;
 mod sim;

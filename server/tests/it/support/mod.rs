@@ -1,6 +1,7 @@
 //! A whole installation beside a sandbox: the real router over HTTP, a database of either kind,
 //! webhooks and work moved by hand, so that a test decides what happens when.
 
+pub mod acme;
 pub mod crowd;
 mod database;
 pub mod logs;

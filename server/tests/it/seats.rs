@@ -1,0 +1,6 @@
+//! Seats of companies: who holds them, who makes way, and that no more are held than paid.
+
+mod access;
+mod invites;
+mod over;
+mod races;
