@@ -5,7 +5,9 @@ mod invite;
 mod links;
 mod tokens;
 
-pub use invite::mailed;
+pub use claim::claim;
+pub use invite::{invite, mailed};
+pub use links::{fresh, group_link, open_invite};
 
 use crate::company::Failure;
 use crate::patience::patiently;

@@ -14,9 +14,12 @@ mod settle;
 mod story;
 mod unread;
 
-pub use acts::{SeatRow, free_one, has_seat, locked, revoke, seat};
+pub use acts::{
+    SeatRow, free, free_one, has_seat, leave, locked, revoke, seat, suspend, take, undo,
+};
 pub use entitle::{By, all as entitle_all, one as entitle_one};
 pub use holder::{give_up, last_owner, take_along};
+pub use number::{confirm, preview};
 pub use pool::{PoolRow, find as find_pool, held, lock, pools, room};
 pub use settle::{Around, Given, plans_before, settle};
 pub use story::{by_admin, tell};

@@ -284,8 +284,8 @@ async fn proof(
     Ok(if missing { "missing" } else { "ended" })
 }
 
-/// A subscription that gives another plan takes its seats along, if nothing else pays for the old
-/// plan.
+/// Seats follow what is paid: a subscription that gives another plan takes them along if nothing
+/// else pays for the old one, and so does the first plan that is paid for after the old one ended.
 async fn follow(
     conn: &mut AnyConnection,
     around: &Around<'_>,
@@ -296,43 +296,72 @@ async fn follow(
         let (Some(from), Some(to)) = (around.before.get(&one.read.id), &one.read.product_id) else {
             continue;
         };
-        let gives = one.decided.decision != Decision::Denied;
-        if from == to || !gives || !for_companies(conn, to).await? {
-            continue;
+        if from != to && one.decided.decision != Decision::Denied {
+            take_along(conn, around.company_id, (from, to), now).await?;
         }
-        let company = around.company_id;
-        let Some(old) = pool::lock(conn, company, from, now).await? else {
-            continue;
-        };
-        if old.paid > 0 || pool::lock(conn, company, to, now).await?.is_none() {
-            continue;
-        }
-        // Who has a seat of the new plan already keeps that one.
-        sqlx::query(
-            "UPDATE seats SET state = 'revoked', was = state, because = 'moved', changed_at = $1 \
-             WHERE company_id = $2 AND plan_id = $3 AND state <> 'revoked' AND \
-             (user_id IN (SELECT user_id FROM seats WHERE company_id = $2 AND plan_id = $4 \
-             AND state IN ('claimed', 'suspended') AND user_id IS NOT NULL) \
-             OR (user_id IS NULL AND email IN (SELECT email FROM seats WHERE company_id = $2 AND plan_id = $4 \
-             AND state IN ('invited', 'suspended') AND user_id IS NULL AND email IS NOT NULL)))",
-        )
-        .bind(now)
-        .bind(company)
-        .bind(from)
-        .bind(to)
-        .execute(&mut *conn)
-        .await?;
-        for statement in [
-            "UPDATE seats SET plan_id = $1 WHERE company_id = $2 AND plan_id = $3 AND state <> 'revoked'",
-            "UPDATE invites SET plan_id = $1 WHERE company_id = $2 AND plan_id = $3 AND state = 'open'",
-        ] {
-            sqlx::query(statement)
-                .bind(to)
-                .bind(company)
-                .bind(from)
-                .execute(&mut *conn)
-                .await?;
-        }
+    }
+    let pools: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT seat_pools.plan_id, seat_pools.state, (SELECT COUNT(*) FROM seats \
+         WHERE seats.company_id = seat_pools.company_id AND seats.plan_id = seat_pools.plan_id \
+         AND seats.state <> 'revoked') FROM seat_pools WHERE seat_pools.company_id = $1 \
+         ORDER BY seat_pools.plan_id",
+    )
+    .bind(around.company_id)
+    .fetch_all(&mut *conn)
+    .await?;
+    let open = |state: &str| matches!(state, "granted" | "grace");
+    let fresh = pools
+        .iter()
+        .find(|(_, state, live)| open(state) && *live == 0);
+    let Some((to, _, _)) = fresh else {
+        return Ok(());
+    };
+    let left = |(_, state, live): &&(String, String, i64)| state == "denied" && *live > 0;
+    if let Some((from, _, _)) = pools.iter().find(left) {
+        take_along(conn, around.company_id, (from, to), now).await?;
+    }
+    Ok(())
+}
+
+/// Moves what is held of one plan to another of the same company, if the first is paid for no more.
+async fn take_along(
+    conn: &mut AnyConnection,
+    company: &str,
+    (from, to): (&str, &str),
+    now: i64,
+) -> Result<(), DbError> {
+    let Some(old) = pool::lock(conn, company, from, now).await? else {
+        return Ok(());
+    };
+    if old.paid > 0 || pool::lock(conn, company, to, now).await?.is_none() {
+        return Ok(());
+    }
+    // Who has a seat of the new plan already keeps that one.
+    sqlx::query(
+        "UPDATE seats SET state = 'revoked', was = CASE WHEN user_id IS NULL THEN 'invited' ELSE 'claimed' END, \
+         because = 'moved', changed_at = $1 \
+         WHERE company_id = $2 AND plan_id = $3 AND state <> 'revoked' AND \
+         (user_id IN (SELECT user_id FROM seats WHERE company_id = $2 AND plan_id = $4 \
+         AND state IN ('claimed', 'suspended') AND user_id IS NOT NULL) \
+         OR (user_id IS NULL AND email IN (SELECT email FROM seats WHERE company_id = $2 AND plan_id = $4 \
+         AND state IN ('invited', 'suspended') AND user_id IS NULL AND email IS NOT NULL)))",
+    )
+    .bind(now)
+    .bind(company)
+    .bind(from)
+    .bind(to)
+    .execute(&mut *conn)
+    .await?;
+    for statement in [
+        "UPDATE seats SET plan_id = $1 WHERE company_id = $2 AND plan_id = $3 AND state <> 'revoked'",
+        "UPDATE invites SET plan_id = $1 WHERE company_id = $2 AND plan_id = $3 AND state = 'open'",
+    ] {
+        sqlx::query(statement)
+            .bind(to)
+            .bind(company)
+            .bind(from)
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(())
 }

@@ -225,31 +225,42 @@ fn offered(page: &str) -> String {
 async fn rows(kind: Kind, url: &str, seen: &mut Seen) {
     sqlx::any::install_default_drivers();
     let mut conn = AnyConnection::connect(url).await.unwrap();
-    let columns: Vec<(String, String)> = sqlx::query_as(match kind {
-        Kind::Sqlite => {
-            "SELECT sqlite_master.name, columns.name FROM sqlite_master \
-             JOIN pragma_table_info(sqlite_master.name) AS columns \
-             WHERE sqlite_master.type = 'table' AND sqlite_master.name NOT LIKE '%sqlx%'"
-        }
-        Kind::Postgres => {
-            "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) \
-             FROM information_schema.columns \
-             WHERE table_schema = 'public' AND table_name NOT LIKE '%sqlx%'"
-        }
+    for (place, text) in every_column(kind == Kind::Sqlite, &mut conn).await {
+        seen.keep(place, text);
+    }
+    conn.close().await.unwrap();
+}
+
+/// The same of a running installation, by `table.column`.
+pub async fn every_row(db: &server::db::Db) -> Vec<(String, String)> {
+    let mut conn = db.reader().acquire().await.unwrap();
+    every_column(db.kind() == server::db::Kind::Sqlite, &mut conn).await
+}
+
+async fn every_column(sqlite: bool, conn: &mut AnyConnection) -> Vec<(String, String)> {
+    let columns: Vec<(String, String)> = sqlx::query_as(if sqlite {
+        "SELECT sqlite_master.name, columns.name FROM sqlite_master \
+         JOIN pragma_table_info(sqlite_master.name) AS columns \
+         WHERE sqlite_master.type = 'table' AND sqlite_master.name NOT LIKE '%sqlx%'"
+    } else {
+        "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) \
+         FROM information_schema.columns \
+         WHERE table_schema = 'public' AND table_name NOT LIKE '%sqlx%'"
     })
-    .fetch_all(&mut conn)
+    .fetch_all(&mut *conn)
     .await
     .unwrap();
+    let mut texts = Vec::new();
     for (table, column) in columns {
         let sql = format!("SELECT CAST(\"{column}\" AS TEXT) FROM {table}");
         let values: Vec<Option<String>> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_all(&mut conn)
+            .fetch_all(&mut *conn)
             .await
             .unwrap();
         let text: Vec<String> = values.into_iter().flatten().collect();
-        seen.keep(format!("{table}.{column}"), text.join("\n"));
+        texts.push((format!("{table}.{column}"), text.join("\n")));
     }
-    conn.close().await.unwrap();
+    texts
 }
 
 async fn no_secret_is_anywhere(kind: Kind) {

@@ -33,6 +33,7 @@ async fn a_claimed_seat_gives_roles_and_a_freed_one_is_anothers(world: &World) {
     world.settle().await;
     assert!(acme.has_roles(&ada) && !acme.has_roles(&linus));
     world.advance(Duration::from_mins(11));
+    world.settle().await;
     let (late, _) = acme.seat_of(&linus).await.unwrap();
     let undone = acme.seats().undo(owner, &acme.id, &late).await;
     assert_eq!(undone, Err(CompanyError::SeatMoved));
@@ -43,7 +44,11 @@ async fn who_looks_after_it_takes_a_seat_and_gives_it_back(world: &World) {
     let acme = world.acme(2).await;
     let owner = acme.owner.clone();
     assert!(!acme.has_roles(&owner));
-    let take = || async { acme.seats().take(&owner.user_id, &acme.id, &acme.plan).await };
+    let take = || async {
+        acme.seats()
+            .take(&owner.user_id, &acme.id, &acme.plan)
+            .await
+    };
     take().await.unwrap();
     world.settle().await;
     assert!(acme.has_roles(&owner));
@@ -81,7 +86,9 @@ async fn seats_end_with_what_is_paid_and_come_back_with_it(world: &World) {
     let price = world.price(crate::support::acme::TEAM).await;
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
-        w.stripe.subscribe(now, &acme.customer, &price, 2, &[]).unwrap();
+        w.stripe
+            .subscribe(now, &acme.customer, &price, 2, &[])
+            .unwrap();
     });
     world.settle().await;
     assert!(acme.has_roles(&ada));
@@ -94,18 +101,21 @@ async fn grace_keeps_seats_until_it_is_over(world: &World) {
     acme.seat(&ada).await;
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
-        let card = sandbox::stripe::CardKind::ChargeFails;
-        w.stripe.set_default_card(now, &acme.customer, card).unwrap();
+        let card = sandbox::stripe::CardKind::AttachThenFail;
+        w.stripe
+            .set_default_card(now, &acme.customer, card)
+            .unwrap();
     });
     world.advance(DAY * 32);
     world.settle().await;
     assert!(acme.has_roles(&ada), "in grace");
-    let (state, until): (String, Option<i64>) =
-        sqlx::query_as("SELECT state, until_at FROM entitlements WHERE user_id = $1 AND source = 'seat'")
-            .bind(&ada.user_id)
-            .fetch_one(world.state.db.reader())
-            .await
-            .unwrap();
+    let (state, until): (String, Option<i64>) = sqlx::query_as(
+        "SELECT state, until_at FROM entitlements WHERE user_id = $1 AND source = 'seat'",
+    )
+    .bind(&ada.user_id)
+    .fetch_one(world.state.db.reader())
+    .await
+    .unwrap();
     assert_eq!(state, "grace");
     assert!(until.is_some());
     world.advance(DAY * 8);
@@ -122,7 +132,7 @@ async fn another_plan_takes_its_seats_along_without_a_gap(world: &World) {
     let token = acme.token().await;
     let role = world.sandbox.with(|w| {
         let now = w.clock.now_ms();
-        w.discord.create_role(now, "Enterprise").unwrap()
+        w.discord.create_role(now, "Enterprise", 0).unwrap()
     });
     let product = world
         .at_stripe(
@@ -147,16 +157,15 @@ async fn another_plan_takes_its_seats_along_without_a_gap(world: &World) {
         )
         .await;
     world.settle().await;
-    consent_to(world, &role).await;
-    let item: String = world.sandbox.with(|w| {
-        w.stripe.subscription_item(&acme.subscription).unwrap()
-    });
-    world
-        .at_stripe(
-            &format!("/v1/subscription_items/{item}"),
-            &[("price", price["id"].as_str().unwrap())],
-        )
-        .await;
+    let path = format!("/v1/subscriptions/{}", acme.subscription);
+    let item = world.at_stripe(&path, &[("metadata[seen]", "1")]).await;
+    let item = item["items"]["data"][0]["id"].as_str().unwrap().to_owned();
+    let to = [
+        ("items[0][id]", item.as_str()),
+        ("items[0][price]", price["id"].as_str().unwrap()),
+        ("items[0][quantity]", "2"),
+    ];
+    world.at_stripe(&path, &to).await;
     world.settle().await;
     assert!(world.roles_of(&ada.discord_id).contains(&role));
     assert!(!acme.has_roles(&ada), "the old plan's role has gone");
@@ -165,5 +174,4 @@ async fn another_plan_takes_its_seats_along_without_a_gap(world: &World) {
     world.settle().await;
     assert!(world.roles_of(&linus.discord_id).contains(&role));
 }
-
-async fn consent_to(_: &World, _: &str) {}
+on_both!(another_plan_takes_its_seats_along_without_a_gap);
