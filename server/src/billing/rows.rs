@@ -103,6 +103,17 @@ pub struct UserRow {
     pub has_token: i64,
 }
 
+/// A seat at a company.
+#[derive(FromRow)]
+pub struct SeatRow {
+    pub company: String,
+    pub plan_name: Option<String>,
+    pub state: String,
+    /// How many the company pays for.
+    pub paid: Option<i64>,
+    pub changed_at: i64,
+}
+
 pub struct Rows {
     pub user: UserRow,
     /// The person came back from paying, and Stripe has not confirmed it yet.
@@ -112,6 +123,8 @@ pub struct Rows {
     pub subscriptions: Vec<SubscriptionRow>,
     /// Newest first.
     pub passes: Vec<PassRow>,
+    /// Newest first.
+    pub seats: Vec<SeatRow>,
     pub entitlements: Vec<EntitlementRow>,
     pub grants: Vec<GrantRow>,
     /// The newest change that was asked for.
@@ -186,6 +199,16 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     .bind(user_id)
     .fetch_all(&mut *conn)
     .await?;
+    let seats = sqlx::query_as(
+        "SELECT companies.name AS company, plans.name AS plan_name, seats.state, seat_pools.paid, seats.changed_at \
+         FROM seats JOIN companies ON companies.id = seats.company_id \
+         LEFT JOIN plans ON plans.id = seats.plan_id \
+         LEFT JOIN seat_pools ON seat_pools.company_id = seats.company_id AND seat_pools.plan_id = seats.plan_id \
+         WHERE seats.user_id = $1 ORDER BY seats.changed_at DESC",
+    )
+    .bind(user_id)
+    .fetch_all(&mut *conn)
+    .await?;
     let change = match &payer {
         Some(payer) => newest_change(conn, &payer.id).await?,
         None => None,
@@ -200,6 +223,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
         payer,
         subscriptions,
         passes,
+        seats,
         entitlements,
         grants: grants(conn, user_id).await?,
     })

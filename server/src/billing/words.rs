@@ -35,6 +35,28 @@ pub fn why(rows: &Rows, roles: &[RoleLine]) -> Vec<WhyStep> {
             at: Some(row.read_at),
         }
     }));
+    steps.extend(rows.seats.iter().map(|row| {
+        let plan = row.plan_name.as_deref().unwrap_or("a membership");
+        let company = &row.company;
+        let paid = match row.paid.unwrap_or(0) {
+            0 => format!("{company} does not pay for seats of {plan} now"),
+            1 => format!("{company} pays for 1 seat of {plan}"),
+            paid => format!("{company} pays for {paid} seats of {plan}"),
+        };
+        let yours = match row.state.as_str() {
+            "claimed" => "one of them is yours",
+            "suspended" => "yours waits until one is free",
+            _ => "the one you had is not yours any more",
+        };
+        WhyStep {
+            kind: "seat".to_owned(),
+            text: match (row.state.as_str(), row.paid.unwrap_or(0)) {
+                ("claimed", 0) => format!("{paid}; you hold one."),
+                _ => format!("{paid}; {yours}."),
+            },
+            at: Some(row.changed_at),
+        }
+    }));
     steps.extend(rows.entitlements.iter().map(|row| {
         let plan = row.plan_name.as_deref().unwrap_or(&row.plan_id);
         let verdict = match row.state.as_str() {

@@ -2,5 +2,7 @@
 
 mod access;
 mod invites;
+mod mass;
 mod over;
+mod plans;
 mod races;

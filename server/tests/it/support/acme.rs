@@ -22,7 +22,6 @@ pub struct Colleague {
 pub struct Acme<'a> {
     world: &'a World,
     pub id: String,
-    pub payer: String,
     pub customer: String,
     pub subscription: String,
     pub plan: String,
@@ -134,7 +133,7 @@ impl World {
             roles: self.plan_roles(plan).await,
             plan: plan_id,
             id,
-            payer,
+
             customer,
             subscription,
             owner,
