@@ -9,7 +9,8 @@
 //! | `BENCH_RATE` | of them a second | 500 |
 //! | `BENCH_ROLE_CHANGES` | roles to give within Discord's limits | 2000 |
 //! | `BENCH_MEMBERS` | members looked at, one of a hundred wrong | 10000 |
-//! | `BENCH_ONLY` | `stripe` or `roles`: one half of it | |
+//! | `BENCH_SEATS` | seats of the company | 5000 |
+//! | `BENCH_ONLY` | `stripe`, `roles` or `seats`: one part of it | |
 //! | `BENCH_STRIPE_MS` | how long Stripe takes to answer in the wave | 100 |
 //! | `ROLLCALL_TEST_POSTGRES` | a throw-away cluster; with it everything runs there too | |
 
@@ -18,6 +19,7 @@ mod intake;
 mod newcomer;
 mod outside;
 mod roles;
+mod seats;
 mod seed;
 mod spread;
 mod table;
@@ -39,6 +41,7 @@ struct Size {
     stripe_ms: u64,
     changes: usize,
     members: usize,
+    seats: usize,
 }
 
 impl Size {
@@ -56,6 +59,7 @@ impl Size {
             stripe_ms: number("BENCH_STRIPE_MS", 100)?,
             changes: usize::try_from(number("BENCH_ROLE_CHANGES", 2_000)?)?,
             members: usize::try_from(number("BENCH_MEMBERS", 10_000)?)?,
+            seats: usize::try_from(number("BENCH_SEATS", 5_000)?)?,
         })
     }
 }
@@ -83,12 +87,17 @@ fn main() -> Outcome<()> {
 async fn figures(store: &Store, size: Size, table: &mut Table) -> Outcome<()> {
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
     let mut house = Installation::open(store, size).await?;
-    if only != "roles" {
+    let wanted = |part: &str| only.is_empty() || only == part;
+    if wanted("stripe") {
         payments(&mut house, table).await?;
     }
-    if only != "stripe" {
+    if wanted("roles") {
         eprintln!("{}: roles", house.name);
         roles::run(&mut house, table).await?;
+    }
+    if wanted("seats") {
+        eprintln!("{}: seats", house.name);
+        seats::run(&mut house, table).await?;
     }
     house.close().await
 }

@@ -18,6 +18,7 @@ pub use acts::{
     SeatRow, free, free_one, has_seat, leave, locked, revoke, seat, suspend, take, undo,
 };
 pub use entitle::{By, all as entitle_all, one as entitle_one};
+pub use list::seats as list;
 pub use holder::{give_up, last_owner, take_along};
 pub use number::{confirm, preview};
 pub use pool::{PoolRow, find as find_pool, held, lock, pools, room};
