@@ -64,6 +64,7 @@ CREATE TABLE seats (
     changed_at BIGINT NOT NULL
 );
 CREATE INDEX seats_pool ON seats (company_id, plan_id, state, changed_at);
+CREATE INDEX seats_addresses ON seats (changed_at) WHERE email IS NOT NULL AND state = 'revoked';
 CREATE INDEX seats_live ON seats (company_id, plan_id, created_at, id) WHERE state <> 'revoked';
 CREATE INDEX seats_user ON seats (user_id, state) WHERE user_id IS NOT NULL;
 CREATE UNIQUE INDEX seats_holder ON seats (company_id, plan_id, user_id)

@@ -115,7 +115,7 @@ async fn rows(conn: &mut AnyConnection, user_id: &str) -> Result<(), DbError> {
         "DELETE FROM account_moves WHERE to_user = $1 AND moved_at IS NULL",
         "DELETE FROM role_changes WHERE user_id = $1",
         "DELETE FROM grants WHERE user_id = $1",
-        "UPDATE seats SET user_id = NULL WHERE user_id = $1",
+        "UPDATE seats SET user_id = NULL, email = NULL WHERE user_id = $1",
         "DELETE FROM company_people WHERE user_id = $1",
         "DELETE FROM entitlements WHERE user_id = $1",
         "DELETE FROM dirty WHERE kind = 'user' AND id = $1",

@@ -10,6 +10,7 @@ mod holder;
 mod list;
 mod number;
 mod pool;
+mod retention;
 mod settle;
 mod story;
 mod unread;
@@ -18,10 +19,11 @@ pub use acts::{
     SeatRow, free, free_one, has_seat, leave, locked, revoke, seat, suspend, take, undo,
 };
 pub use entitle::{By, all as entitle_all, one as entitle_one};
-pub use list::seats as list;
 pub use holder::{give_up, last_owner, take_along};
+pub use list::seats as list;
 pub use number::{confirm, preview};
 pub use pool::{PoolRow, find as find_pool, held, lock, pools, room};
+pub use retention::tidy;
 pub use settle::{Around, Given, plans_before, settle};
 pub use story::{by_admin, tell};
 pub use unread::without_stripe;

@@ -14,6 +14,7 @@ use crate::reconcile;
 use crate::rng::Rng;
 use crate::router;
 use crate::seal::Seal;
+use crate::seats;
 use crate::state::{AppState, Services};
 use crate::stripe::{StripeApi, StripeClient, StripeConfig};
 use crate::sync;
@@ -322,6 +323,9 @@ async fn sweep(state: AppState) {
         }
         if let Err(error) = webhooks::tidy(&state).await {
             tracing::warn!(error = %error, "the inbox could not be tidied");
+        }
+        if let Err(error) = seats::tidy(&state).await {
+            tracing::warn!(error = %error, "old invites could not be tidied");
         }
         tokio::time::sleep(Duration::from_hours(1)).await;
     }
