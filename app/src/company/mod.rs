@@ -1,5 +1,6 @@
 //! Companies: founding one, who looks after it, what it pays.
 
+pub mod name;
 pub mod problem;
 
 use crate::billing::{Card, InvoiceLine};
@@ -169,7 +170,8 @@ pub struct Paying {
     pub renews_at: Option<i64>,
     /// When access ends or ended.
     pub ends_at: Option<i64>,
-    /// Stripe's page of the oldest open invoice, while a payment is missing.
+    /// Stripe's page of the oldest open invoice, while a payment is missing or more seats wait for
+    /// theirs.
     pub owed: Option<String>,
     /// More seats that wait for their payment: how many there are then.
     pub pending_seats: Option<i64>,
@@ -215,7 +217,7 @@ pub struct HeldSeat {
     pub gives: SeatGives,
     /// Names of whom to ask, owners first.
     pub ask: Vec<String>,
-    /// An own subscription runs beside it.
+    /// An own subscription runs beside it, and renews.
     pub own_runs: bool,
 }
 

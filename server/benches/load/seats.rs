@@ -31,7 +31,11 @@ pub async fn run(house: &mut Installation, table: &mut Table) -> Outcome<()> {
     let from = Instant::now();
     sync::drain(&house.eager).await?;
     let took = format!("{:.2} s", from.elapsed().as_secs_f64());
-    table.told(name, &format!("company of {many}: first sync with all its entitlements"), &took);
+    table.told(
+        name,
+        &format!("company of {many}: first sync with all its entitlements"),
+        &took,
+    );
     screens(house, &mut owner, table).await?;
     invite(house, &plan, table).await?;
     ending(house, table).await
@@ -66,7 +70,9 @@ async fn screens(house: &Installation, owner: &mut Visitor, table: &mut Table) -
 }
 
 async fn invite(house: &Installation, plan: &str, table: &mut Table) -> Outcome<()> {
-    let list: String = (0..LINES).map(|n| format!("guest{n}@example.org\n")).collect();
+    let list: String = (0..LINES)
+        .map(|n| format!("guest{n}@example.org\n"))
+        .collect();
     let owner = owner_id(&house.eager.db).await?;
     let from = Instant::now();
     let sent = invites::invite(&house.eager, &owner, COMPANY, plan, &list)
@@ -91,7 +97,11 @@ async fn invite(house: &Installation, plan: &str, table: &mut Table) -> Outcome<
     let page = seats::list(&house.eager, &owner, COMPANY, &query)
         .await
         .map_err(|error| format!("{error}"))?;
-    table.told(house.name, "seats in the table then", &page.found.to_string());
+    table.told(
+        house.name,
+        "seats in the table then",
+        &page.found.to_string(),
+    );
     Ok(())
 }
 
@@ -115,7 +125,11 @@ async fn ending(house: &Installation, table: &mut Table) -> Outcome<()> {
     sync::drain(&house.eager).await?;
     let took = format!("{:.2} s", from.elapsed().as_secs_f64());
     let many = house.size.seats;
-    table.told(house.name, &format!("company of {many}: one sync that changes them all"), &took);
+    table.told(
+        house.name,
+        &format!("company of {many}: one sync that changes them all"),
+        &took,
+    );
     Ok(())
 }
 
@@ -141,20 +155,28 @@ async fn found(house: &Installation, many: usize) -> Outcome<String> {
     let quantity = i64::try_from(many + LINES)?;
     let customer = house.sandbox.with(|world| -> Outcome<String> {
         let metadata = [("rollcall_payer", PAYER)];
-        let customer = world.stripe.add_customer(now, "acme@example.org", &metadata);
-        world.stripe.set_default_card(now, &customer, CardKind::Visa)?;
-        world.stripe.subscribe(now, &customer, &price, quantity, &[])?;
+        let customer = world
+            .stripe
+            .add_customer(now, "acme@example.org", &metadata);
+        world
+            .stripe
+            .set_default_card(now, &customer, CardKind::Visa)?;
+        world
+            .stripe
+            .subscribe(now, &customer, &price, quantity, &[])?;
         world.take_deliveries_even_if_paused(now);
         Ok(customer)
     })?;
     let owner = owner_id(db).await?;
     let mut tx = db.begin().await?;
-    sqlx::query("INSERT INTO companies (id, name, founded_by, created_at) VALUES ($1, 'Acme', $2, $3)")
-        .bind(COMPANY)
-        .bind(&owner)
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO companies (id, name, founded_by, created_at) VALUES ($1, 'Acme', $2, $3)",
+    )
+    .bind(COMPANY)
+    .bind(&owner)
+    .bind(now)
+    .execute(&mut *tx)
+    .await?;
     sqlx::query(
         "INSERT INTO company_people (company_id, user_id, role, since) VALUES ($1, $2, 'owner', $3)",
     )

@@ -34,11 +34,13 @@ pub async fn mark(
     Ok(())
 }
 
-/// Tells Stripe who is behind a customer, as our rows have it now; nobody, after a deletion.
+/// Tells Stripe who is behind a customer, as our rows have it now; nobody, after a deletion. A
+/// company's names none.
 pub async fn sync_relabel(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
     let named: Option<Option<String>> = sqlx::query_scalar(
         "SELECT users.discord_user_id FROM customers JOIN payers ON payers.id = customers.payer_id \
-         LEFT JOIN users ON users.id = payers.user_id WHERE customers.id = $1",
+         LEFT JOIN users ON users.id = payers.user_id \
+         WHERE customers.id = $1 AND payers.company_id IS NULL",
     )
     .bind(&lease.id)
     .fetch_optional(state.db.reader())

@@ -9,10 +9,14 @@ mod rows;
 mod stations;
 mod words;
 
-pub use portal::{Refused, open_portal};
+pub use portal::{BACK, Refused, open_portal, visit};
 
 pub(crate) use dashboard::dashboard;
-pub(crate) use invoices::{brand as card_brand, opened_card as card};
+pub(crate) use doings::open_invoice;
+pub(crate) use invoices::{
+    brand as card_brand, card as payers_card, opened_card as card, recent as invoices,
+};
+pub(crate) use rows::{PayerRow, SubscriptionRow, payer, subscriptions};
 
 use crate::patience::{self, Problem, patiently};
 use crate::state::AppState;
@@ -25,7 +29,7 @@ use async_trait::async_trait;
 pub struct Billing(pub AppState);
 
 /// Any failure on the way to Stripe's portal or back, before it is told to the person.
-type Failure = patience::Failure<BillingError>;
+pub type Failure = patience::Failure<BillingError>;
 
 /// What a person who waited long enough is told.
 const LATE: BillingError = BillingError::Stripe(StripeTrouble::TimedOut);

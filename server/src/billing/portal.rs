@@ -10,6 +10,7 @@ use crate::stripe::{PortalFlow, PortalVisit, StripeError};
 use crate::sync::{payers, sync_payer};
 use app::access::Status;
 use app::billing::BillingError;
+use sqlx::AnyConnection;
 use std::time::Duration;
 
 /// The return shows what is known already when Stripe is slower than this.
@@ -29,10 +30,15 @@ pub enum Refused {
     Db(#[from] DbError),
 }
 
-/// Opens a session for a customer, by our own configuration where there is one.
+/// Where the portal leads a person back to.
+pub const BACK: &str = "/billing?from=portal";
+
+/// Opens a session for a customer, by our own configuration where there is one. `back` is the own
+/// path it leads back to.
 pub async fn open_portal(
     state: &AppState,
     customer_id: &str,
+    back: &str,
     flow: Option<PortalFlow>,
 ) -> Result<String, Refused> {
     let configuration: Option<String> =
@@ -44,7 +50,7 @@ pub async fn open_portal(
     let visit = PortalVisit {
         customer_id: customer_id.to_owned(),
         configuration,
-        return_url: state.config.own_url("/billing?from=portal"),
+        return_url: state.config.own_url(back),
         flow,
     };
     let error = match state.stripe.portal(&visit).await {
@@ -81,34 +87,52 @@ pub async fn portal(
         .limits
         .check(LimitKind::CheckoutUser, user_id, state.clock.wall_ms())
         .map_err(|_| BillingError::TooMany)?;
-    let (payer_id, customer) = customer(state, user_id)
-        .await?
-        .ok_or(BillingError::NoCustomer)?;
-    match open_portal(state, &customer, flow).await {
+    let payer_id = {
+        let mut conn = state.db.reader().acquire().await?;
+        payers::find_of_user(&mut conn, user_id).await?
+    };
+    visit(
+        state,
+        &payer_id.ok_or(BillingError::NoCustomer)?,
+        BACK,
+        flow,
+    )
+    .await
+}
+
+/// The same for a payer, whoever that is.
+pub async fn visit(
+    state: &AppState,
+    payer_id: &str,
+    back: &str,
+    flow: Option<PortalFlow>,
+) -> Result<String, Failure> {
+    let customer = {
+        let mut conn = state.db.reader().acquire().await?;
+        customer(&mut conn, payer_id).await?
+    };
+    let customer = customer.ok_or(BillingError::NoCustomer)?;
+    match open_portal(state, &customer, back, flow).await {
         Ok(url) => Ok(url),
         Err(Refused::NotConfigured) => Err(BillingError::NotConfigured.into()),
         Err(Refused::Db(error)) => Err(error.into()),
         Err(Refused::Stripe(StripeError::Missing)) => {
             tracing::warn!(payer = %payer_id, customer = %customer, "a customer is gone at Stripe; the payer is read again");
-            mark(state, &payer_id).await?;
+            mark(state, payer_id).await?;
             Err(BillingError::CustomerGone.into())
         }
         Err(Refused::Stripe(error)) => Err(error.into()),
     }
 }
 
-/// The payer, and the customer of the subscription the dashboard is about, or else the oldest.
-async fn customer(state: &AppState, user_id: &str) -> Result<Option<(String, String)>, DbError> {
-    let mut conn = state.db.reader().acquire().await?;
-    let Some(payer) = payers::find_of_user(&mut conn, user_id).await? else {
-        return Ok(None);
-    };
-    let customers = payers::customers(&mut conn, &payer).await?;
+/// The customer of the subscription a dashboard is about, or else the oldest.
+async fn customer(conn: &mut AnyConnection, payer_id: &str) -> Result<Option<String>, DbError> {
+    let customers = payers::customers(conn, payer_id).await?;
     let theirs: Vec<(String, String)> = sqlx::query_as(
         "SELECT customer_id, status FROM subscriptions WHERE payer_id = $1 ORDER BY created_at DESC",
     )
-    .bind(&payer)
-    .fetch_all(&mut *conn)
+    .bind(payer_id)
+    .fetch_all(conn)
     .await?;
     let there = |id: &str| {
         customers
@@ -124,7 +148,7 @@ async fn customer(state: &AppState, user_id: &str) -> Result<Option<(String, Str
         .iter()
         .find(|(_, deleted)| !deleted)
         .map(|(id, _)| id.clone());
-    Ok(of_subscription.or(oldest).map(|customer| (payer, customer)))
+    Ok(of_subscription.or(oldest))
 }
 
 /// Reads Stripe for whoever comes back from the portal. Too often in a minute, and the worker's

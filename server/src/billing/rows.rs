@@ -20,8 +20,15 @@ pub struct PayerRow {
 #[derive(FromRow)]
 pub struct SubscriptionRow {
     pub id: String,
+    pub plan_id: Option<String>,
     pub plan_name: Option<String>,
+    /// Whom its plan is for.
+    pub audience: Option<String>,
+    pub price_id: Option<String>,
+    /// Stripe's item of it; none of one that was last read before it was kept.
+    pub item_id: Option<String>,
     pub status: String,
+    pub quantity: i64,
     pub unit_amount: Option<i64>,
     pub currency: Option<String>,
     pub period: Option<String>,
@@ -37,7 +44,9 @@ pub struct SubscriptionRow {
     pub next_price_id: Option<String>,
     pub next_at: Option<i64>,
     pub pending_price_id: Option<String>,
+    pub pending_quantity: Option<i64>,
     pub pending_until: Option<i64>,
+    pub unpaid_since: Option<i64>,
     pub resumes_at: Option<i64>,
     pub paused_because: Option<String>,
     pub read_at: i64,
@@ -152,20 +161,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     let mut customers = 0_i64;
     let mut returned = 0_i64;
     if let Some(payer) = &payer {
-        subscriptions = sqlx::query_as(
-            "SELECT subscriptions.id, plans.name AS plan_name, subscriptions.status, \
-             subscriptions.unit_amount, subscriptions.currency, subscriptions.period, \
-             subscriptions.period_end, subscriptions.cancel_at, subscriptions.cancel_at_period_end, \
-             subscriptions.ended_at, subscriptions.trial_end, subscriptions.collection_paused, \
-             subscriptions.next_price_id, subscriptions.next_at, subscriptions.pending_price_id, \
-             subscriptions.pending_until, subscriptions.resumes_at, subscriptions.paused_because, \
-             subscriptions.payment, subscriptions.invoice_problem, subscriptions.read_at \
-             FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
-             WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
-        )
-        .bind(&payer.id)
-        .fetch_all(&mut *conn)
-        .await?;
+        subscriptions = self::subscriptions(conn, &payer.id).await?;
         passes = sqlx::query_as(
             "SELECT passes.id, passes.plan_id, plans.name AS plan_name, passes.state, passes.amount, \
              passes.currency, passes.starts_at, passes.ends_at, passes.read_at \
@@ -227,6 +223,39 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
         entitlements,
         grants: grants(conn, user_id).await?,
     })
+}
+
+/// A payer as its pages need it.
+pub async fn payer(conn: &mut AnyConnection, id: &str) -> Result<PayerRow, DbError> {
+    Ok(sqlx::query_as(
+        "SELECT id, read_at, card_sealed, invoices_sealed, invoices_read_at FROM payers WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await?)
+}
+
+/// A payer's subscriptions, newest first.
+pub async fn subscriptions(
+    conn: &mut AnyConnection,
+    payer_id: &str,
+) -> Result<Vec<SubscriptionRow>, DbError> {
+    Ok(sqlx::query_as(
+        "SELECT subscriptions.id, subscriptions.plan_id, plans.name AS plan_name, \
+         plans.audience, subscriptions.price_id, subscriptions.item_id, subscriptions.status, subscriptions.quantity, \
+         subscriptions.unit_amount, subscriptions.currency, subscriptions.period, \
+         subscriptions.period_end, subscriptions.cancel_at, subscriptions.cancel_at_period_end, \
+         subscriptions.ended_at, subscriptions.trial_end, subscriptions.collection_paused, \
+         subscriptions.next_price_id, subscriptions.next_at, subscriptions.pending_price_id, \
+         subscriptions.pending_quantity, subscriptions.pending_until, subscriptions.unpaid_since, \
+         subscriptions.resumes_at, subscriptions.paused_because, subscriptions.payment, \
+         subscriptions.invoice_problem, subscriptions.read_at \
+         FROM subscriptions LEFT JOIN plans ON plans.id = subscriptions.plan_id \
+         WHERE subscriptions.payer_id = $1 ORDER BY subscriptions.created_at DESC",
+    )
+    .bind(payer_id)
+    .fetch_all(conn)
+    .await?)
 }
 
 async fn newest_change(

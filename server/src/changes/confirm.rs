@@ -1,11 +1,11 @@
 //! Doing what a preview showed.
 
-use super::intent::{self, Intent, Outcome};
+use super::intent::{self, Intent};
 use super::seen::{self, FRESH_MS, Seen};
-use super::{Failure, offers, preview, subject};
+use super::{Failure, offers, preview, subject, waits};
 use crate::db::dirty::Lease;
 use crate::state::AppState;
-use crate::stripe::objects::{Expandable, Subscription};
+use crate::stripe::objects::Subscription;
 use crate::stripe::{NewPrice, NextPrice, StripeError};
 use crate::sync::truth::Read;
 use app::access::Status;
@@ -21,13 +21,8 @@ pub async fn confirm(state: &AppState, user_id: &str, sealed: &str) -> Result<Co
 }
 
 async fn under_lease(state: &AppState, held: &Lease, seen: &Seen) -> Result<Confirmed, Failure> {
-    // Sent twice: the first one's outcome is the second one's.
-    match intent::known(state, &seen.id).await? {
-        None => {}
-        Some(Outcome::Done) => return Ok(Confirmed::Done),
-        Some(Outcome::Waiting) => return Ok(Confirmed::Waiting),
-        Some(Outcome::Asked) => return Err(ChangeError::Unknown.into()),
-        Some(Outcome::Over) => return Err(ChangeError::Outdated.into()),
+    if let Some(known) = intent::known(state, &seen.id).await? {
+        return Ok(known.told_again()?);
     }
     let open = {
         let mut conn = state.db.reader().acquire().await?;
@@ -58,13 +53,14 @@ async fn under_lease(state: &AppState, held: &Lease, seen: &Seen) -> Result<Conf
             },
             from_price_id: Some(&seen.from),
             price_id: Some(&seen.to),
+            seats: None,
         },
     )
     .await?;
     let mut released = false;
     let asked = ask(state, read, &change, seen, &to, &mut released).await;
     if let Ok(Some(changed)) = &asked {
-        note_why_it_waits(state, held, seen, changed).await?;
+        waits::note(state, held, &seen.id, changed).await?;
     }
     let after = match intent::after(state, held, &seen.id, asked).await {
         Err(Failure::Stripe(error)) if released => {
@@ -73,11 +69,7 @@ async fn under_lease(state: &AppState, held: &Lease, seen: &Seen) -> Result<Conf
         }
         after => after?,
     };
-    match after {
-        Outcome::Waiting => Ok(Confirmed::Waiting),
-        Outcome::Done | Outcome::Asked => Ok(Confirmed::Done),
-        Outcome::Over => Err(ChangeError::Outdated.into()),
-    }
+    Ok(after.told()?)
 }
 
 /// The change that was shown, if price, quantity, period and kind are still what they were.
@@ -157,32 +149,4 @@ async fn ask(
     }
     scheduled?;
     Ok(None)
-}
-
-/// The page says what the payment waits for; not knowing it costs only the words.
-async fn note_why_it_waits(
-    state: &AppState,
-    held: &Lease,
-    seen: &Seen,
-    changed: &Subscription,
-) -> Result<(), Failure> {
-    if changed.pending_update.is_none() {
-        return Ok(());
-    }
-    let invoice = match &changed.latest_invoice {
-        Some(Expandable::Object(invoice)) => &invoice.id,
-        Some(Expandable::Id(id)) => id,
-        None => return Ok(()),
-    };
-    match state.stripe.unpaid_because(invoice).await {
-        Ok(Some(reason)) => {
-            tracing::info!(change = %seen.id, %reason, "a change waits for its payment");
-            intent::waits_because(state, held, &seen.id, &reason).await
-        }
-        Ok(None) => Ok(()),
-        Err(error) => {
-            tracing::warn!(change = %seen.id, error = %error, "why a change waits could not be read");
-            Ok(())
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Going on after a trial that Stripe paused, because no card was left to charge.
 
-use super::intent::{self, Intent, Outcome};
+use super::intent::{self, Intent};
 use super::{Failure, subject};
 use crate::db::dirty::Lease;
 use crate::state::AppState;
@@ -59,21 +59,14 @@ async fn under_lease(
         kind: KIND,
         from_price_id: None,
         price_id: None,
+        seats: None,
     };
     intent::write(state, held, &intent).await?;
     let asked = state.stripe.go_on(subscription_id, &id).await;
     if let Ok(subscription) = &asked {
         note_why_it_waits(state, held, &id, subscription).await?;
     }
-    settled(intent::after(state, held, &id, asked).await?)
-}
-
-fn settled(outcome: Outcome) -> Result<Confirmed, Failure> {
-    match outcome {
-        Outcome::Done | Outcome::Asked => Ok(Confirmed::Done),
-        Outcome::Waiting => Ok(Confirmed::Waiting),
-        Outcome::Over => Err(ChangeError::Outdated.into()),
-    }
+    Ok(intent::after(state, held, &id, asked).await?.told()?)
 }
 
 /// The page says what the payment waits for; not knowing it costs only the words.

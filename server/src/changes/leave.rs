@@ -2,7 +2,7 @@
 
 use super::intent::{self, Intent};
 use super::{Failure, subject};
-use crate::billing::open_portal;
+use crate::billing::{BACK, open_portal};
 use crate::db::dirty::Lease;
 use crate::state::AppState;
 use crate::stripe::PortalFlow;
@@ -110,6 +110,7 @@ async fn pause_held(
         kind: "pause",
         from_price_id: None,
         price_id: None,
+        seats: None,
     };
     intent::write(state, held, &intent).await?;
     let asked = async {
@@ -156,7 +157,7 @@ async fn cancel_held(
             .await
             .map_err(Failure::asked)?;
     }
-    let url = open_portal(state, &read.customer_id, Some(flow)).await;
+    let url = open_portal(state, &read.customer_id, BACK, Some(flow)).await;
     if read.planned.schedule_id.is_some() {
         crate::sync::sync_payer(state, held).await?;
     }

@@ -6,24 +6,28 @@
 
 mod confirm;
 mod go_on;
-mod intent;
+pub(crate) mod intent;
 mod leave;
 mod offers;
 mod planned;
 mod preview;
 mod seen;
 mod settle;
-mod subject;
+pub(crate) mod subject;
 mod undo;
+pub(crate) mod waits;
 
 pub use confirm::confirm;
 pub use go_on::{NO_CARD, go_on};
 pub use leave::pause;
 pub use planned::{Planned, keep as keep_planned};
 pub use preview::preview;
-pub use settle::settle;
+pub use settle::{SEATS, settle};
 pub use subject::{open_change, price, rank};
 pub use undo::undo;
+
+pub(crate) use preview::card;
+pub(crate) use seen::FRESH_MS;
 
 use crate::patience::{self, Problem, patiently};
 use crate::state::AppState;

@@ -16,8 +16,9 @@ pub struct Planned {
     /// The price the schedule leads to, and when.
     pub next_price_id: Option<String>,
     pub next_at: Option<i64>,
-    /// The price of an update that waits for its payment, and until when it waits.
+    /// Price and quantity of an update that waits for its payment, and until when it waits.
     pub pending_price_id: Option<String>,
+    pub pending_quantity: Option<i64>,
     pub pending_until: Option<i64>,
     pub pause_behavior: Option<String>,
     pub resumes_at: Option<i64>,
@@ -49,11 +50,11 @@ impl Planned {
         }
         if let Some(pending) = &subscription.pending_update {
             planned.pending_until = Some(ms(pending.expires_at));
-            planned.pending_price_id = pending
-                .subscription_items
-                .as_ref()
-                .and_then(|items| items.first())
-                .map(|item| item.price_id().to_owned());
+            let item = pending.subscription_items.as_ref();
+            if let Some(item) = item.and_then(|items| items.first()) {
+                planned.pending_price_id = Some(item.price_id().to_owned());
+                planned.pending_quantity = item.quantity;
+            }
         }
         if let Some(pause) = &subscription.pause_collection {
             planned.pause_behavior.clone_from(&pause.behavior);
@@ -80,7 +81,8 @@ pub async fn keep(
 ) -> Result<Option<i64>, DbError> {
     sqlx::query(
         "UPDATE subscriptions SET item_id = $1, schedule_id = $2, next_price_id = $3, next_at = $4, \
-         pending_price_id = $5, pending_until = $6, pause_behavior = $7, resumes_at = $8 WHERE id = $9",
+         pending_price_id = $5, pending_until = $6, pause_behavior = $7, resumes_at = $8, \
+         pending_quantity = $9 WHERE id = $10",
     )
     .bind(&planned.item_id)
     .bind(&planned.schedule_id)
@@ -90,6 +92,7 @@ pub async fn keep(
     .bind(planned.pending_until)
     .bind(&planned.pause_behavior)
     .bind(planned.resumes_at)
+    .bind(planned.pending_quantity)
     .bind(subscription_id)
     .execute(conn)
     .await?;
@@ -144,8 +147,10 @@ mod tests {
         let plain = read(&json!({ "schedule": "sub_sched_1" }));
         assert_eq!(plain.look_again(), None);
         let waiting = read(&json!({ "pending_update": { "expires_at": 50,
-            "subscription_items": [{ "price": { "id": "price_x", "product": "p", "currency": "eur" } }] } }));
+            "subscription_items": [{ "price": { "id": "price_x", "product": "p", "currency": "eur" },
+                "quantity": 9 }] } }));
         assert_eq!(waiting.pending_price_id.as_deref(), Some("price_x"));
+        assert_eq!(waiting.pending_quantity, Some(9));
         assert!(waiting.look_again().unwrap() > 50_000);
         let paused = read(&json!({ "pause_collection": { "behavior": "void", "resumes_at": 70 } }));
         assert!(paused.look_again().unwrap() > 70_000);

@@ -62,7 +62,7 @@ pub async fn ask(
     })
 }
 
-async fn card(state: &AppState, payer_id: &str) -> Result<Option<Card>, Failure> {
+pub async fn card(state: &AppState, payer_id: &str) -> Result<Option<Card>, Failure> {
     let sealed: Option<Option<String>> =
         sqlx::query_scalar("SELECT card_sealed FROM payers WHERE id = $1")
             .bind(payer_id)

@@ -7,6 +7,8 @@ use crate::sync::truth::{Read, Truth};
 use app::access::Status;
 use sqlx::{AnyConnection, FromRow};
 
+/// The word of another number of seats in `changes.kind`.
+pub const SEATS: &str = "seats";
 /// By then a request whose answer was lost can no longer land at Stripe.
 pub const LANDS_MS: i64 = 60_000;
 /// An invoice that is void needs no event of its subscription: what waits for one is read at this pace.
@@ -18,6 +20,7 @@ struct Open {
     subscription_id: String,
     kind: String,
     price_id: Option<String>,
+    quantity: Option<i64>,
     state: String,
     created_at: i64,
 }
@@ -31,7 +34,7 @@ pub async fn settle(
     now: i64,
 ) -> Result<Option<i64>, DbError> {
     let open: Vec<Open> = sqlx::query_as(
-        "SELECT id, subscription_id, kind, price_id, state, created_at FROM changes \
+        "SELECT id, subscription_id, kind, price_id, quantity, state, created_at FROM changes \
          WHERE payer_id = $1 AND state IN ('asked', 'waiting')",
     )
     .bind(&lease.id)
@@ -78,6 +81,10 @@ fn outcome(read: &Read, change: &Open) -> Option<&'static str> {
     let done = match change.kind.as_str() {
         "now" if planned.pending_price_id.as_deref() == wanted => return Some("waiting"),
         "now" => has,
+        SEATS if change.quantity.is_some() && planned.pending_quantity == change.quantity => {
+            return Some("waiting");
+        }
+        SEATS => change.quantity == Some(read.quantity),
         "later" => has || planned.next_price_id.as_deref() == wanted,
         "stay" => planned.next_at.is_none(),
         "keep" => !over && read.facts.ends_at().is_none(),

@@ -47,6 +47,7 @@ async fn under_lease(
         kind,
         from_price_id: None,
         price_id: None,
+        seats: None,
     };
     intent::write(state, held, &intent).await?;
     let asked = ask(state, read, what, &id).await;

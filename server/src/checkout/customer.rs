@@ -1,37 +1,32 @@
 //! The one Stripe customer of a payer.
 
 use super::Failure;
+use super::buyer::Buyer;
 use crate::db::dirty::{self, Lease};
 use crate::state::AppState;
 use crate::stripe::objects::Customer;
-use crate::stripe::{NewCustomer, StripeError};
+use crate::stripe::{CustomerOf, NewCustomer, StripeError};
 use crate::sync::payers;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
 /// The payer's customer, made under its lease when there is none. The durable key makes a lost
 /// answer harmless: asking again brings the same customer.
-pub async fn ensure(state: &AppState, lease: &Lease, user_id: &str) -> Result<String, Failure> {
+pub async fn ensure(state: &AppState, lease: &Lease, buyer: &Buyer) -> Result<String, Failure> {
     let payer_id = &lease.id;
-    let (known, person) = {
+    let (known, named) = {
         let mut conn = state.db.reader().acquire().await?;
         let known = payers::customers(&mut conn, payer_id).await?;
-        let person: (String, String, Option<String>) =
-            sqlx::query_as("SELECT discord_user_id, name, email FROM users WHERE id = $1")
-                .bind(user_id)
-                .fetch_one(&mut *conn)
-                .await?;
-        (known, person)
+        (known, buyer.named(&mut conn).await?)
     };
     if let Some((id, _)) = known.iter().find(|(_, deleted)| !deleted) {
         return Ok(id.clone());
     }
-    let (discord_user_id, name, email) = person;
     let new = NewCustomer {
         payer_id: payer_id.clone(),
-        discord_user_id,
-        name,
-        email,
+        of: named.of,
+        name: named.name,
+        email: named.email,
     };
     let customer = made(state, &new, &key(&new, known.len())).await?;
     let now = state.clock.policy_ms();
@@ -77,11 +72,11 @@ pub async fn is_gone(state: &AppState, lease: &Lease, customer_id: &str) -> Resu
 /// the key covers them, and how many customers came before.
 fn key(new: &NewCustomer, before: usize) -> String {
     let mut hash = Sha256::new();
-    for part in [
-        &new.discord_user_id,
-        &new.name,
-        new.email.as_ref().unwrap_or(&String::new()),
-    ] {
+    let of = match &new.of {
+        CustomerOf::Person { discord_user_id } => discord_user_id,
+        CustomerOf::Company { company_id } => company_id,
+    };
+    for part in [of, &new.name, new.email.as_ref().unwrap_or(&String::new())] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

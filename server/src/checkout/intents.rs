@@ -1,6 +1,7 @@
 //! An intent to pay: written before Stripe is asked, and settled before another one is made.
 
 use super::Failure;
+use super::buyer::Buyer;
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, Lease, SubjectKind};
 use crate::state::AppState;
@@ -26,6 +27,8 @@ pub struct Choice {
     pub trial_days: Option<i64>,
     /// Stripe's id of the promotion code to apply.
     pub promotion_id: Option<String>,
+    /// Seats, for a company.
+    pub seats: Option<i64>,
 }
 
 /// An intent to pay, as its row keeps it.
@@ -37,6 +40,7 @@ pub struct Intent {
     trial_days: Option<i64>,
     pass_days: Option<String>,
     pub promotion_id: Option<String>,
+    quantity: Option<i64>,
     pub session_id: Option<String>,
     url_sealed: Option<String>,
     expires_at: i64,
@@ -46,7 +50,7 @@ pub struct Intent {
 pub async fn pending(state: &AppState, payer_id: &str) -> Result<Option<Intent>, Failure> {
     Ok(sqlx::query_as(
         "SELECT checkouts.id, checkouts.price_id, prices.plan_id, checkouts.trial_days, checkouts.pass_days, \
-         checkouts.promotion_id, checkouts.session_id, checkouts.url_sealed, checkouts.expires_at \
+         checkouts.promotion_id, checkouts.quantity, checkouts.session_id, checkouts.url_sealed, checkouts.expires_at \
          FROM checkouts LEFT JOIN prices ON prices.id = checkouts.price_id \
          WHERE checkouts.payer_id = $1 AND checkouts.state IN ('opening', 'open', 'returned') \
          ORDER BY checkouts.created_at DESC LIMIT 1",
@@ -79,18 +83,21 @@ pub enum Settled {
 pub async fn settle(
     state: &AppState,
     held: &Lease,
+    buyer: &Buyer,
     customer_id: &str,
     intent: &Intent,
     choice: &Choice,
 ) -> Result<Settled, Failure> {
     let session = match &intent.session_id {
         Some(id) => state.stripe.checkout(id).await?,
-        None => unheard(state, held, customer_id, intent).await?,
+        None => unheard(state, held, buyer, customer_id, intent).await?,
     };
     let status = session
         .as_ref()
         .and_then(|session| session.status.as_deref());
-    let same = intent.price_id == choice.price_id && intent.promotion_id == choice.promotion_id;
+    let same = intent.price_id == choice.price_id
+        && intent.promotion_id == choice.promotion_id
+        && intent.quantity == choice.seats;
     match (status, session.as_ref()) {
         (Some("complete"), _) => Ok(Settled::Paid),
         (Some("open"), Some(session)) if same => match address(state, intent, session) {
@@ -106,13 +113,14 @@ pub async fn settle(
 async fn unheard(
     state: &AppState,
     held: &Lease,
+    buyer: &Buyer,
     customer_id: &str,
     intent: &Intent,
 ) -> Result<Option<CheckoutSession>, Failure> {
     if intent.expires_at <= state.clock.policy_ms() {
         return Ok(None);
     }
-    match open(state, &held.id, customer_id, intent).await {
+    match open(state, &held.id, buyer, customer_id, intent).await {
         Ok(session) => {
             keep(state, held, intent, &session).await?;
             Ok(Some(session))
@@ -183,6 +191,7 @@ pub async fn create(state: &AppState, held: &Lease, choice: &Choice) -> Result<I
         trial_days: choice.trial_days,
         pass_days: choice.pass.map(PassLength::word),
         promotion_id: choice.promotion_id.clone(),
+        quantity: choice.seats,
         session_id: None,
         url_sealed: None,
         expires_at: now + OPEN_MS,
@@ -190,8 +199,8 @@ pub async fn create(state: &AppState, held: &Lease, choice: &Choice) -> Result<I
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, held, state.clock.wall_ms()).await?;
     sqlx::query(
-        "INSERT INTO checkouts (id, payer_id, price_id, trial_days, pass_days, promotion_id, state, \
-         created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, 'opening', $7, $8)",
+        "INSERT INTO checkouts (id, payer_id, price_id, trial_days, pass_days, promotion_id, quantity, state, \
+         created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'opening', $8, $9)",
     )
     .bind(&intent.id)
     .bind(&held.id)
@@ -199,6 +208,7 @@ pub async fn create(state: &AppState, held: &Lease, choice: &Choice) -> Result<I
     .bind(intent.trial_days)
     .bind(&intent.pass_days)
     .bind(&intent.promotion_id)
+    .bind(intent.quantity)
     .bind(now)
     .bind(intent.expires_at)
     .execute(&mut *tx)
@@ -211,6 +221,7 @@ pub async fn create(state: &AppState, held: &Lease, choice: &Choice) -> Result<I
 pub async fn open(
     state: &AppState,
     payer_id: &str,
+    buyer: &Buyer,
     customer_id: &str,
     intent: &Intent,
 ) -> Result<CheckoutSession, Failure> {
@@ -232,16 +243,15 @@ pub async fn open(
         checkout_id: intent.id.clone(),
         price_id: intent.price_id.clone(),
         sold,
+        seats: intent.quantity.and_then(|seats| u64::try_from(seats).ok()),
         codes: match &intent.promotion_id {
             Some(id) => Codes::Applied(id.clone()),
             None if settings.promotion_codes => Codes::Typed,
             None => Codes::None,
         },
         automatic_tax: settings.automatic_tax,
-        success_url: state
-            .config
-            .own_url("/billing?session_id={CHECKOUT_SESSION_ID}"),
-        cancel_url: state.config.own_url(&format!("/?left={}", intent.id)),
+        success_url: buyer.success_url(&state.config),
+        cancel_url: buyer.cancel_url(&state.config, &intent.id),
         expires_at: intent.expires_at / 1000,
     };
     Ok(state.stripe.create_checkout(&new, &intent.id).await?)

@@ -1,10 +1,14 @@
 //! Paying: one customer per payer, one open checkout, never a second subscription; passes stack.
 
+mod buyer;
 mod customer;
 mod intents;
 mod left;
+mod offer;
+mod past;
 mod progress;
 mod returned;
+mod sell;
 mod start;
 
 use crate::patience::{self, Problem, patiently};
@@ -14,8 +18,11 @@ use app::checkout::{CardRefusal, CheckoutError, CheckoutNext, CheckoutPort, Prog
 use app::stripe::StripeTrouble;
 use async_trait::async_trait;
 
+pub use buyer::{Buyer, Company};
 pub use intents::end_open;
-pub use returned::returned;
+pub use offer::find as offer;
+pub use returned::{read_back, returned};
+pub use sell::{Order, leaving, sell};
 pub use start::start;
 
 /// The server's side of [`CheckoutPort`].

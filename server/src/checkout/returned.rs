@@ -72,7 +72,11 @@ pub async fn returned(
     if now != Progress::Paying {
         return Ok(now);
     }
-    // Nothing bought yet: was anything paid at all?
+    unfinished(state, session_id).await
+}
+
+/// Nothing is bought yet: was anything paid at all?
+async fn unfinished(state: &AppState, session_id: &str) -> Result<Progress, Failure> {
     let session = state.stripe.checkout(session_id).await?;
     let status = session.and_then(|session| session.status);
     let progress = match status.as_deref() {
@@ -83,6 +87,40 @@ pub async fn returned(
     set_state(state, session_id, "returned", "open").await?;
     tracing::info!(session = session_id, status, "a checkout was not finished");
     Ok(progress)
+}
+
+/// Reads Stripe for somebody who comes back from one of its pages and may have paid there, whoever
+/// pays: a checkout that is open counts as returned from, until Stripe says otherwise.
+pub async fn read_back(state: &AppState, payer_id: &str) -> Result<(), Failure> {
+    let open: Option<String> = sqlx::query_scalar(
+        "SELECT session_id FROM checkouts WHERE payer_id = $1 AND state IN ('open', 'returned') \
+         AND session_id IS NOT NULL ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(payer_id)
+    .fetch_optional(state.db.reader())
+    .await?;
+    if let Some(session_id) = &open {
+        set_state(state, session_id, "open", "returned").await?;
+    }
+    // Nobody has to come again for it: whatever happens here, the worker does.
+    mark(state, payer_id, open.as_deref().unwrap_or("return")).await?;
+    let held = lease::take(state, payer_id).await?;
+    let synced = sync_payer(state, &held).await;
+    lease::give_back(state, &held).await;
+    synced?;
+    let Some(session_id) = open else {
+        return Ok(());
+    };
+    let waits: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM checkouts WHERE session_id = $1 AND state = 'returned'",
+    )
+    .bind(&session_id)
+    .fetch_one(state.db.reader())
+    .await?;
+    if waits > 0 {
+        unfinished(state, &session_id).await?;
+    }
+    Ok(())
 }
 
 async fn set_state(

@@ -113,6 +113,18 @@ impl<P: Problem> Failure<P> {
         }
     }
 
+    /// The same, in the words of another request that this was a part of.
+    pub fn map<Q: Problem>(self, words: impl FnOnce(P) -> Q) -> Failure<Q> {
+        match self {
+            Self::Told(problem) => Failure::Told(words(problem)),
+            Self::Stripe(error) => Failure::Stripe(error),
+            Self::Unknown(error) => Failure::Unknown(error),
+            Self::Db(error) => Failure::Db(error),
+            Self::Seal(error) => Failure::Seal(error),
+            Self::Busy => Failure::Busy,
+        }
+    }
+
     #[must_use]
     pub fn told(&self) -> P {
         match self {

@@ -22,20 +22,20 @@ pub(super) async fn look(state: &AppState) -> Result<Found, SetupError> {
     let marked = || all.iter().find(|one| one.is_ours());
     let Some(ours) = by_id.or_else(marked) else {
         let line = format!(
-            "{WHAT}: there is none of ours; make one for cards, invoices, and cancelling at the end of the period"
+            "{WHAT}: there is none of ours; make one for cards, invoices, what stands on them, and cancelling at the end of the period"
         );
         return Ok(Found::Change(line, Change::MakePortal));
     };
     if !ours.is_right(&return_url(state)) {
         let line = format!(
-            "{WHAT} {}: was changed; make it again what it was: cards, invoices, cancelling at the end of the period, no change of plan or quantity",
+            "{WHAT} {}: was changed; make it again what it was: cards, invoices, what stands on them, cancelling at the end of the period, no change of plan or quantity",
             ours.id
         );
         return Ok(Found::Change(line, Change::MendPortal(ours.id.clone())));
     }
     keep(state, &ours.id).await?;
     Ok(Found::Right(format!(
-        "{WHAT} {}: cards, invoices, cancelling at the end of the period",
+        "{WHAT} {}: cards, invoices, what stands on them, cancelling at the end of the period",
         ours.id
     )))
 }

@@ -1,7 +1,9 @@
 //! The real Stripe: typed request builders, sent over our own transport.
 
 use super::objects::{Account, Customer, Invoice, Page, Price, Product, Subscription};
-use super::{DISCORD_USER, NewCustomer, StripeApi, StripeConfig, StripeError, Transport};
+use super::{
+    COMPANY, CustomerOf, DISCORD_USER, NewCustomer, StripeApi, StripeConfig, StripeError, Transport,
+};
 use crate::clock::Clock;
 use crate::rng::Rng;
 use crate::wire::Wire;
@@ -77,7 +79,11 @@ impl StripeApi for StripeClient {
 
     async fn create_customer(&self, new: &NewCustomer, key: &str) -> Result<Customer, StripeError> {
         let mut metadata = ours(&new.payer_id);
-        metadata.insert(DISCORD_USER.to_owned(), new.discord_user_id.clone());
+        let (name, id) = match &new.of {
+            CustomerOf::Person { discord_user_id } => (DISCORD_USER, discord_user_id),
+            CustomerOf::Company { company_id } => (COMPANY, company_id),
+        };
+        metadata.insert(name.to_owned(), id.clone());
         let mut request = CreateCustomer::new().name(&new.name).metadata(metadata);
         if let Some(email) = &new.email {
             request = request.email(email);

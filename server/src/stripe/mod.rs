@@ -30,7 +30,7 @@ pub use client::StripeClient;
 pub use endpoints::EndpointsApi;
 pub use error::{FailureClass, StripeError};
 pub use events::EventsApi;
-pub use owners::{DISCORD_USER, OwnersApi};
+pub use owners::{COMPANY, DISCORD_USER, OwnersApi};
 pub use portal::{PortalApi, PortalFlow, PortalVisit};
 pub use portal_configurations::PortalConfigurationsApi;
 pub use previews::PreviewsApi;
@@ -52,9 +52,16 @@ pub const API_VERSION: &str = "2026-09-30.endive";
 #[derive(Clone, Debug)]
 pub struct NewCustomer {
     pub payer_id: String,
-    pub discord_user_id: String,
+    pub of: CustomerOf,
     pub name: String,
     pub email: Option<String>,
+}
+
+/// Who is behind a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerOf {
+    Person { discord_user_id: String },
+    Company { company_id: String },
 }
 
 /// Stripe, as far as Rollcall asks it. Every creating call takes a durable idempotency key.

@@ -9,6 +9,8 @@ use stripe_core::customer::UpdateCustomer;
 
 /// The key of a customer's metadata that names the account at Discord.
 pub const DISCORD_USER: &str = "rollcall_discord_user";
+/// The key of a company's customer that names the company.
+pub const COMPANY: &str = "rollcall_company";
 
 #[async_trait]
 pub trait OwnersApi: Send + Sync {

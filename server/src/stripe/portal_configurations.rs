@@ -10,6 +10,8 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 /// Our mark: metadata `rollcall` = `portal`.
 const MARK: (&str, &str) = ("rollcall", "portal");
 const AT_PERIOD_END: &str = "at_period_end";
+/// What stands on invoices: whoever pays mends it there themselves.
+const ON_INVOICES: [&str; 3] = ["address", "name", "tax_id"];
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct PortalConfiguration {
@@ -25,7 +27,7 @@ pub struct PortalConfiguration {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Features {
     #[serde(default)]
-    customer_update: Switch,
+    customer_update: Updates,
     #[serde(default)]
     invoice_history: Switch,
     #[serde(default)]
@@ -39,6 +41,13 @@ pub struct Features {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Switch {
     enabled: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Updates {
+    enabled: bool,
+    #[serde(default)]
+    allowed_updates: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,8 +65,8 @@ impl PortalConfiguration {
             .is_some_and(|value| value == MARK.1)
     }
 
-    /// Whether it is active, offers cards, invoices and cancelling at the end of the period, and
-    /// nothing else: plans and seats change here, where their meaning is known.
+    /// Whether it is active, offers cards, invoices and what stands on them, cancelling at the end
+    /// of the period, and nothing else: plans and seats change here, where their meaning is known.
     #[must_use]
     pub fn is_right(&self, return_url: &str) -> bool {
         let Features {
@@ -74,7 +83,14 @@ impl PortalConfiguration {
             && subscription_cancel.enabled
             && subscription_cancel.mode.as_deref() == Some(AT_PERIOD_END)
             && !subscription_update.enabled
-            && !customer_update.enabled
+            && customer_update.enabled
+            && customer_update.allowed_updates.len() == ON_INVOICES.len()
+            && ON_INVOICES.iter().all(|what| {
+                customer_update
+                    .allowed_updates
+                    .iter()
+                    .any(|one| one == what)
+            })
     }
 }
 
@@ -113,11 +129,17 @@ struct Wanted<'a> {
 
 #[derive(Serialize)]
 struct WantedFeatures {
-    customer_update: Switch,
+    customer_update: WantedUpdates,
     invoice_history: Switch,
     payment_method_update: Switch,
     subscription_cancel: WantedCancel,
     subscription_update: Switch,
+}
+
+#[derive(Serialize)]
+struct WantedUpdates {
+    enabled: bool,
+    allowed_updates: [&'static str; 3],
 }
 
 #[derive(Serialize)]
@@ -128,19 +150,21 @@ struct WantedCancel {
 
 fn wanted(return_url: &str, active: Option<bool>) -> Wanted<'_> {
     let on = || Switch { enabled: true };
-    let off = || Switch { enabled: false };
     Wanted {
         active,
         default_return_url: return_url,
         features: WantedFeatures {
-            customer_update: off(),
+            customer_update: WantedUpdates {
+                enabled: true,
+                allowed_updates: ON_INVOICES,
+            },
             invoice_history: on(),
             payment_method_update: on(),
             subscription_cancel: WantedCancel {
                 enabled: true,
                 mode: AT_PERIOD_END,
             },
-            subscription_update: off(),
+            subscription_update: Switch { enabled: false },
         },
         metadata: HashMap::from([MARK]),
     }

@@ -2,15 +2,17 @@
 
 use super::objects::{CheckoutSession, Page, PaymentIntent};
 use super::{StripeClient, StripeError};
+use app::company::{FEWEST, MOST};
 use app::plans::PassLength;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
-    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionDiscounts,
-    CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
-    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ListCheckoutSession,
-    RetrieveCheckoutSession,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
+    CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionLineItemsAdjustableQuantity, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionSubscriptionData, CreateCheckoutSessionTaxIdCollection,
+    ExpireCheckoutSession, ListCheckoutSession, RetrieveCheckoutSession,
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSubscriptionDataTrialSettings as TrialSettings,
@@ -61,6 +63,9 @@ pub struct NewCheckout {
     pub checkout_id: String,
     pub price_id: String,
     pub sold: Sold,
+    /// For a company: so many to begin with, which it can change on Stripe's page. Its tax id and
+    /// address are asked for there, and kept with the customer.
+    pub seats: Option<u64>,
     pub codes: Codes,
     /// Stripe works tax out, and keeps the address it asks for with the customer.
     pub automatic_tax: bool,
@@ -94,7 +99,13 @@ pub trait SessionsApi: Send + Sync {
 fn request(new: &NewCheckout) -> CreateCheckoutSession {
     let mut item = CreateCheckoutSessionLineItems::new();
     item.price = Some(new.price_id.clone());
-    item.quantity = Some(1);
+    item.quantity = Some(new.seats.unwrap_or(1));
+    item.adjustable_quantity = new.seats.map(|_| {
+        let mut range = CreateCheckoutSessionLineItemsAdjustableQuantity::new(true);
+        range.minimum = Some(FEWEST);
+        range.maximum = Some(MOST);
+        range
+    });
     let mut metadata = HashMap::from([(PAYER.to_owned(), new.payer_id.clone())]);
     let mut request = CreateCheckoutSession::new()
         .customer(&new.customer_id)
@@ -135,14 +146,31 @@ fn request(new: &NewCheckout) -> CreateCheckoutSession {
             request.discounts(vec![discount])
         }
     };
+    address(request, new).metadata(metadata)
+}
+
+/// What Stripe asks for of whoever pays, and may keep with the customer: it collects a tax id of an
+/// existing one only if it may write its name.
+fn address(mut request: CreateCheckoutSession, new: &NewCheckout) -> CreateCheckoutSession {
     if new.automatic_tax {
-        let mut update = CreateCheckoutSessionCustomerUpdate::new();
-        update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
-        request = request
-            .automatic_tax(CreateCheckoutSessionAutomaticTax::new(true))
-            .customer_update(update);
+        request = request.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true));
     }
-    request.metadata(metadata)
+    let mut update = CreateCheckoutSessionCustomerUpdate::new();
+    if new.automatic_tax || new.seats.is_some() {
+        update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
+    }
+    if new.seats.is_some() {
+        update.name = Some(CreateCheckoutSessionCustomerUpdateName::Auto);
+        request = request
+            .tax_id_collection(CreateCheckoutSessionTaxIdCollection::new(true))
+            .billing_address_collection(
+                stripe_shared::CheckoutSessionBillingAddressCollection::Required,
+            );
+    }
+    if update.address.is_some() {
+        request = request.customer_update(update);
+    }
+    request
 }
 
 #[derive(serde::Serialize)]

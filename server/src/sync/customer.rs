@@ -4,7 +4,7 @@
 use super::{SyncError, payers, unheard};
 use crate::db::dirty::{self, Lease, SubjectKind};
 use crate::state::AppState;
-use crate::stripe::DISCORD_USER;
+use crate::stripe::{COMPANY, DISCORD_USER};
 
 /// Reads the customer; links it and marks its payer when it is ours.
 pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncError> {
@@ -27,6 +27,11 @@ pub async fn sync_customer(state: &AppState, lease: &Lease) -> Result<(), SyncEr
         }
         None => None,
     };
+    if payer_id.is_none()
+        && let Some(company_id) = named(COMPANY)
+    {
+        payer_id = payers::of_company(&mut tx, &company_id).await?;
+    }
     if payer_id.is_none()
         && let Some(discord_id) = named(DISCORD_USER)
     {

@@ -44,6 +44,38 @@ pub async fn find_of_user(
     )
 }
 
+/// The payer of a company, which is made with it.
+pub async fn of_company(
+    conn: &mut AnyConnection,
+    company_id: &str,
+) -> Result<Option<String>, DbError> {
+    Ok(
+        sqlx::query_scalar("SELECT id FROM payers WHERE company_id = $1")
+            .bind(company_id)
+            .fetch_optional(conn)
+            .await?,
+    )
+}
+
+/// The payer of a company that is founded now. Also makes its dirty row, so that it can be leased.
+pub async fn found(
+    conn: &mut AnyConnection,
+    rng: &Rng,
+    company_id: &str,
+    now: i64,
+    trace: &str,
+) -> Result<String, DbError> {
+    let id = rng.id("pay_");
+    sqlx::query("INSERT INTO payers (id, company_id, created_at) VALUES ($1, $2, $3)")
+        .bind(&id)
+        .bind(company_id)
+        .bind(now)
+        .execute(&mut *conn)
+        .await?;
+    dirty::mark(conn, SubjectKind::Payer, &id, NEVER, Class::Bulk, trace).await?;
+    Ok(id)
+}
+
 /// The user behind a payer; a company has none.
 pub async fn user_of(conn: &mut AnyConnection, payer_id: &str) -> Result<Option<String>, DbError> {
     let row: Option<Option<String>> =

@@ -10,6 +10,7 @@ mod bot;
 mod brake;
 mod changes;
 mod checkout;
+mod company;
 mod discord;
 mod doctor;
 mod guards;

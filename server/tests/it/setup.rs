@@ -128,6 +128,10 @@ async fn setup_makes_what_is_missing_and_a_second_run_changes_nothing(world: &Wo
     assert_eq!(features["subscription_update"]["enabled"], false);
     assert_eq!(features["payment_method_update"]["enabled"], true);
     assert_eq!(features["invoice_history"]["enabled"], true);
+    assert_eq!(
+        features["customer_update"]["allowed_updates"],
+        serde_json::json!(["address", "name", "tax_id"])
+    );
     assert_eq!(portal["metadata"]["rollcall"], "portal");
     changes_nothing(world, &state).await;
     state.db.close().await;

@@ -81,6 +81,13 @@ impl Stripe {
                 self.list_methods(Some(id), p, &format!("/v1/customers/{id}/payment_methods"))
                     .map(Some)
             }
+            ("GET", [id, "tax_ids"]) => {
+                p.only(&["limit", "starting_after", "ending_before"])?;
+                let row = self.live_customer(id)?;
+                let data = row.tax_ids.iter().map(|one| one.render(id)).collect();
+                let path = format!("/v1/customers/{id}/tax_ids");
+                Ok(Some(pagination::list(data, false, &path)))
+            }
             ("GET", [id, "payment_methods", method]) => {
                 p.only(&[])?;
                 let method = self
@@ -131,6 +138,7 @@ impl Stripe {
             balance: 0,
             currency: None,
             address: Value::Null,
+            tax_ids: Vec::new(),
             shipping: Value::Null,
             locales: Vec::new(),
             tax_exempt: "none",

@@ -57,11 +57,29 @@ pub(super) struct Customer {
     pub balance: i64,
     pub currency: Option<String>,
     pub address: Value,
+    pub tax_ids: Vec<TaxId>,
     pub shipping: Value,
     pub locales: Vec<String>,
     pub tax_exempt: &'static str,
     pub invoice_prefix: String,
     pub next_invoice: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TaxId {
+    pub id: String,
+    pub created: i64,
+    /// `eu_vat`, `gb_vat`
+    pub kind: &'static str,
+    pub value: String,
+}
+
+/// What was typed at Checkout for a company.
+#[derive(Clone, Debug)]
+pub(super) struct Business {
+    pub name: Option<String>,
+    pub address: Value,
+    pub tax_id: Option<TaxId>,
 }
 
 #[derive(Clone, Debug)]
@@ -512,7 +530,10 @@ pub(super) struct Session {
     pub allow_promotion_codes: Option<bool>,
     pub automatic_tax: bool,
     pub collection: &'static str,
-    pub tax_id_collection: bool,
+    pub collects: super::checkout::Collects,
+    /// `auto`, `required`
+    pub address_collection: Option<&'static str>,
+    pub business: Option<Business>,
     pub expires_at: i64,
     pub expired: bool,
     pub locale: Option<String>,

@@ -42,7 +42,9 @@ async fn an_idempotency_clash_is_told_and_needs_a_person(world: &World) {
     let logs = Logs::capture();
     let new = |name: &str| server::stripe::NewCustomer {
         payer_id: "pay_1".into(),
-        discord_user_id: ADA.into(),
+        of: server::stripe::CustomerOf::Person {
+            discord_user_id: ADA.into(),
+        },
         name: name.into(),
         email: None,
     };

@@ -248,6 +248,7 @@ impl Stripe {
         });
         if let Some(customer) = &customer {
             self.touch_customer(customer, email, name);
+            self.keep_business(customer, session.collects, session.business.as_ref(), name);
             self.sessions.link(&session.id, customer);
         }
         if let Some(row) = self.sessions.get_mut(&session.id) {

@@ -83,8 +83,8 @@ impl Stripe {
             ));
         }
         let automatic_tax = read_automatic_tax(p)?;
-        let tax_id_collection =
-            self.check_customer_update(p, customer.as_deref(), automatic_tax)?;
+        let collects = self.check_customer_update(p, customer.as_deref(), automatic_tax)?;
+        let address_collection = p.choice("billing_address_collection", &["auto", "required"])?;
         let lines = self.read_lines(p, mode)?;
         let subscription = self.read_subscription_data(p, mode)?;
         let payment = read_payment_data(p, mode)?;
@@ -142,7 +142,9 @@ impl Stripe {
             allow_promotion_codes: allow_codes,
             automatic_tax,
             collection,
-            tax_id_collection,
+            collects,
+            address_collection,
+            business: None,
             expires_at,
             expired: false,
             locale: p.owned("locale")?,
@@ -205,50 +207,6 @@ impl Stripe {
             .or_else(|| given.cloned())
     }
 
-    /// Stripe demands leave to write to an existing customer before it collects tax ids or addresses for one.
-    fn check_customer_update(
-        &self,
-        p: &Params<'_>,
-        customer: Option<&str>,
-        automatic_tax: bool,
-    ) -> Outcome<bool> {
-        let (mut name, mut address) = (false, false);
-        if let Some(update) = p.hash("customer_update")? {
-            update.only(&["address", "name", "shipping"])?;
-            name = update.choice("name", &["auto", "never"])? == Some("auto");
-            address = update.choice("address", &["auto", "never"])? == Some("auto");
-            update.choice("shipping", &["auto", "never"])?;
-            if customer.is_none() {
-                return Err(Refusal::param(
-                    "customer_update",
-                    "`customer_update` can only be used with `customer`.",
-                ));
-            }
-        }
-        let collects = match p.hash("tax_id_collection")? {
-            None => false,
-            Some(tax) => {
-                tax.only(&["enabled", "required"])?;
-                tax.flag("enabled")?.unwrap_or(false)
-            }
-        };
-        if collects && customer.is_some() && !name {
-            return Err(Refusal::invalid(
-                "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing customer, please set `customer_update[name]` to `auto`.",
-            ));
-        }
-        let known_address = customer
-            .and_then(|id| self.customers.get(id))
-            .is_some_and(|row| row.address["country"].is_string());
-        if automatic_tax && customer.is_some() && !address && !known_address {
-            return Err(Refusal::coded(
-                "customer_tax_location_invalid",
-                "Automatic tax calculation in Checkout requires a valid address on the Customer. Add a valid address to the Customer or set either `customer_update[address]` to 'auto' or `customer_update[shipping]` to 'auto' to save the address entered in Checkout to the Customer.",
-            ));
-        }
-        Ok(collects)
-    }
-
     fn read_lines(&mut self, p: &Params<'_>, mode: &str) -> Outcome<Vec<SessionLine>> {
         let asked = p.hashes("line_items")?;
         if mode == "setup" {
@@ -305,6 +263,9 @@ impl Stripe {
                     (range.flag("enabled")? == Some(true)).then_some(bounds)
                 }
             };
+            if let Some((least, most)) = adjustable {
+                check_range(&hash, least, most)?;
+            }
             lines.push(SessionLine {
                 id: self.ids.long("li_"),
                 price,
@@ -415,6 +376,17 @@ fn read_collection(p: &Params<'_>, mode: &str) -> Outcome<(&'static str, Option<
         ));
     }
     Ok((collection, creation))
+}
+
+/// Stripe's documented bounds.
+fn check_range(hash: &Params<'_>, least: i64, most: i64) -> Outcome<()> {
+    if (0..=999_999).contains(&least) && (least..=999_999).contains(&most) {
+        return Ok(());
+    }
+    Err(Refusal::param(
+        hash.name("adjustable_quantity"),
+        "The adjustable quantity's minimum and maximum must be from 0 to 999999, the maximum not below the minimum.",
+    ))
 }
 
 fn read_payment_data(p: &Params<'_>, mode: &str) -> Outcome<PaymentData> {

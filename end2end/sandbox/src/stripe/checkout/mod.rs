@@ -1,9 +1,11 @@
 //! `/v1/checkout/sessions`.
 
+mod business;
 mod complete;
 mod create;
 mod render;
 
+pub(super) use business::Collects;
 pub(super) use complete::Submitted;
 
 use serde_json::Value;

@@ -2,22 +2,32 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Stripe, prices::render_price, records::Session, state::joined};
+use super::super::{
+    Stripe,
+    prices::render_price,
+    records::{Session, TaxId},
+    state::joined,
+};
 
 impl Stripe {
     pub(in crate::stripe) fn render_session(&self, row: &Session) -> Value {
         let (subtotal, total) = self.session_amounts(row);
         let priced = row.mode != "setup";
+        let business = row.business.as_ref();
         let details = row.email.as_ref().map(|email| {
             json!({
-                "address": null,
-                "business_name": null,
+                "address": business.map(|typed| typed.address.clone()),
+                "business_name": business.and_then(|typed| typed.name.clone()),
                 "email": email,
                 "individual_name": null,
                 "name": row.name,
                 "phone": null,
                 "tax_exempt": "none",
-                "tax_ids": [],
+                "tax_ids": business
+                    .and_then(|typed| typed.tax_id.as_ref())
+                    .map(TaxId::short)
+                    .into_iter()
+                    .collect::<Vec<_>>(),
             })
         });
         let first = json!({
@@ -31,7 +41,7 @@ impl Stripe {
             "automatic_tax": {
                 "enabled": row.automatic_tax, "liability": null, "provider": null, "status": null,
             },
-            "billing_address_collection": null,
+            "billing_address_collection": row.address_collection,
             "cancel_url": row.cancel_url,
             "client_reference_id": row.client_reference_id,
             "client_secret": null,
@@ -112,7 +122,7 @@ impl Stripe {
             "submit_type": null,
             "subscription": row.subscription,
             "success_url": row.success_url,
-            "tax_id_collection": { "enabled": row.tax_id_collection, "required": "never" },
+            "tax_id_collection": { "enabled": row.collects.tax_id, "required": "never" },
             "total_details": { "amount_discount": discount, "amount_shipping": 0, "amount_tax": 0 },
             "ui_mode": "hosted_page",
             "url": (row.status == "open").then(|| format!("{}/checkout/{}", self.base, row.id)),

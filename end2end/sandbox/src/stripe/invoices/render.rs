@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{
     Stripe,
-    records::{Invoice, InvoiceItem, InvoicePayment, InvoiceStatus, Line},
+    records::{Invoice, InvoiceItem, InvoicePayment, InvoiceStatus, Line, TaxId},
     state::joined,
 };
 
@@ -53,7 +53,9 @@ impl Stripe {
             "customer_phone": customer.and_then(|row| row.phone.clone()),
             "customer_shipping": customer.map(|row| row.shipping.clone()),
             "customer_tax_exempt": "none",
-            "customer_tax_ids": [],
+            "customer_tax_ids": customer.map(|row| {
+                row.tax_ids.iter().map(TaxId::short).collect::<Vec<_>>()
+            }),
             "default_payment_method": null,
             "default_source": null,
             "default_tax_rates": [],

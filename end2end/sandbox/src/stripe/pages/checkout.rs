@@ -1,5 +1,7 @@
 //! `/checkout/{session}`: pay here.
 
+use std::fmt::Write as _;
+
 use super::{
     super::{
         Stripe, calendar::DAY, cards::NOT_AUTHENTICATED, checkout::Submitted, forms::Params,
@@ -114,13 +116,14 @@ impl Stripe {
                 escape(url)
             )
         });
+        let business = business_fields(session, "");
         let debit = if needs_card && currency == "eur" {
-            debit_form(&session.id, email, lock, &pay)
+            debit_form(session, email, lock, &pay)
         } else {
             String::new()
         };
         let body = format!(
-            "{cancel}<h1>{title}</h1><form method=\"post\" action=\"/checkout/{}\">{}{}{promotion}<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" value=\"{}\" required{lock}>{}<label for=\"name\">Name on card</label><input id=\"name\" name=\"name\" autocomplete=\"cc-name\" value=\"{}\"><button id=\"pay\">{}</button></form>{debit}<p class=\"soft\">Test cards only: 4242 4242 4242 4242 pays.</p>",
+            "{cancel}<h1>{title}</h1><form method=\"post\" action=\"/checkout/{}\">{}{}{promotion}{business}<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" value=\"{}\" required{lock}>{}<label for=\"name\">Name on card</label><input id=\"name\" name=\"name\" autocomplete=\"cc-name\" value=\"{}\"><button id=\"pay\">{}</button></form>{debit}<p class=\"soft\">Test cards only: 4242 4242 4242 4242 pays.</p>",
             session.id,
             receipt(&rows, ("Due today", &money(total, currency))),
             notice(session.notice.as_deref()),
@@ -147,6 +150,14 @@ impl Stripe {
             .as_ref()
             .and_then(|id| self.customers.get(id))
             .and_then(|row| row.email.clone());
+        match self.read_business(&session, form) {
+            Err(message) => return self.refuse(id, message),
+            Ok(business) => {
+                if let Some(row) = self.sessions.get_mut(id) {
+                    row.business = business;
+                }
+            }
+        }
         let email = known.or_else(|| field(form, "email").map(str::to_owned));
         let Some(email) = email.filter(|email| email.contains('@')) else {
             return self.refuse(id, "Your e-mail address is incomplete.".into());
@@ -288,10 +299,47 @@ impl Stripe {
     }
 }
 
+/// Address, business name and tax id, where the session collects them; what was typed before stays.
+fn business_fields(session: &Session, prefix: &str) -> String {
+    let mut fields = String::new();
+    let mut add = |name: &str, label: &str, value: &str, more: &str| {
+        let _ = write!(
+            fields,
+            "<label for=\"{prefix}{name}\">{label}</label><input id=\"{prefix}{name}\" name=\"{name}\" value=\"{}\"{more}>",
+            escape(value)
+        );
+    };
+    let typed = session.business.as_ref();
+    let address = |part: &str| typed.and_then(|typed| typed.address[part].as_str());
+    if session.address_collection == Some("required") {
+        for (name, label) in [
+            ("line1", "Address"),
+            ("postal_code", "Postal code"),
+            ("city", "City"),
+        ] {
+            add(name, label, address(name).unwrap_or(""), " required");
+        }
+        // Stripe guesses it.
+        let country = address("country").unwrap_or("DE");
+        add("country", "Country, two letters", country, " required");
+    }
+    if session.collects.tax_id {
+        let name = typed.and_then(|typed| typed.name.as_deref());
+        let label = "Business name, if you buy as one";
+        add("business_name", label, name.unwrap_or(""), "");
+        let tax_id = typed.and_then(|typed| typed.tax_id.as_ref());
+        let value = tax_id.map_or("", |tax_id| tax_id.value.as_str());
+        add("tax_id", "Tax ID, such as DE123456789", value, "");
+    }
+    fields
+}
+
 /// The other way to pay: by an account at a bank.
-fn debit_form(session: &str, email: &str, lock: &str, pay: &str) -> String {
+fn debit_form(session: &Session, email: &str, lock: &str, pay: &str) -> String {
+    let business = business_fields(session, "debit_");
     format!(
-        "<details><summary>Pay by SEPA debit</summary><form method=\"post\" action=\"/checkout/{session}\"><label for=\"debit_email\">E-mail</label><input id=\"debit_email\" name=\"email\" type=\"email\" value=\"{}\" required{lock}><label for=\"iban\">IBAN</label><input id=\"iban\" name=\"iban\" autocomplete=\"off\" placeholder=\"DE00 0000 0000 0000 0000 00\" required><button id=\"pay-debit\">{}</button></form><p class=\"soft\">Test accounts only: DE89 3704 0044 0532 0130 00 pays in four days, DE62 3704 0044 0532 0130 01 is turned down then.</p></details>",
+        "<details><summary>Pay by SEPA debit</summary><form method=\"post\" action=\"/checkout/{}\">{business}<label for=\"debit_email\">E-mail</label><input id=\"debit_email\" name=\"email\" type=\"email\" value=\"{}\" required{lock}><label for=\"iban\">IBAN</label><input id=\"iban\" name=\"iban\" autocomplete=\"off\" placeholder=\"DE00 0000 0000 0000 0000 00\" required><button id=\"pay-debit\">{}</button></form><p class=\"soft\">Test accounts only: DE89 3704 0044 0532 0130 00 pays in four days, DE62 3704 0044 0532 0130 01 is turned down then.</p></details>",
+        session.id,
         escape(email),
         escape(pay),
     )

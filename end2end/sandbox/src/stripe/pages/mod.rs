@@ -3,6 +3,7 @@
 mod checkout;
 mod invoice;
 mod portal;
+mod portal_details;
 
 use std::fmt::Write as _;
 
@@ -196,7 +197,7 @@ fn receipt(rows: &[(String, String)], total: (&str, &str)) -> String {
 }
 
 /// The text of a member of a form.
-fn field<'a>(form: &Params<'a>, name: &str) -> Option<&'a str> {
+pub(in crate::stripe) fn field<'a>(form: &Params<'a>, name: &str) -> Option<&'a str> {
     form.filled(name).ok().flatten()
 }
 

@@ -129,6 +129,7 @@ impl Stripe {
         if configuration.card_update {
             self.portal_cards(&mut body, session);
         }
+        self.portal_details(&mut body, session, configuration);
         if configuration.invoice_history {
             self.portal_invoices(&mut body, session);
         }
@@ -308,6 +309,7 @@ impl Stripe {
             ["update", subscription] if owned(self, subscription) => {
                 self.portal_update(subscription, &configuration, form)
             }
+            ["details"] => self.portal_save_details(&session, &configuration, form),
             ["card"] if configuration.card_update => match self.read_card(form) {
                 Ok(card) if card.kind.asks_at_setup() => return self.portal_ask(&session, card),
                 Ok(card) => self.portal_card(&session, card, false),

@@ -82,6 +82,34 @@ fn more_seats_cost_the_rest_of_the_period_and_previews_tell_it_exactly() {
 }
 
 #[test]
+fn fewer_seats_become_credit_at_once_as_their_preview_says() {
+    let (mut play, _, customer, id, item) = half_way(10);
+    let at = play.now / 1000;
+    let inner = format!(
+        "subscription={id}&subscription_details[items][0][id]={item}&subscription_details[items][0][quantity]=4&subscription_details[proration_behavior]=always_invoice&subscription_details[proration_date]={at}"
+    );
+    let preview = play.post("/v1/invoices/create_preview", &inner);
+    assert_eq!(number(&preview, "/total"), -6 * 1200);
+    assert_eq!(number(&preview, "/amount_due"), 0);
+    let changed = play.post(
+        &format!("/v1/subscriptions/{id}"),
+        &format!(
+            "items[0][id]={item}&items[0][quantity]=4&proration_behavior=always_invoice&proration_date={at}&payment_behavior=pending_if_incomplete"
+        ),
+    );
+    assert_eq!(number(&changed, "/items/data/0/quantity"), 4);
+    assert!(changed["pending_update"].is_null());
+    let invoice = play.get(&format!(
+        "/v1/invoices/{}",
+        text(&changed, "/latest_invoice")
+    ));
+    assert_eq!(invoice["status"], "paid");
+    assert_eq!(number(&invoice, "/total"), -6 * 1200);
+    let customer = play.get(&format!("/v1/customers/{customer}"));
+    assert_eq!(number(&customer, "/balance"), -6 * 1200);
+}
+
+#[test]
 fn a_pending_update_counts_when_paid_and_expires_when_not() {
     let (mut play, _, customer, id, item) = half_way(10);
     play.stripe

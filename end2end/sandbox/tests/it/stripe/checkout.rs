@@ -397,6 +397,66 @@ fn seats_may_be_adjusted_within_their_bounds() {
     );
 }
 
+const BUSINESS: &str = "line1=Ockham+Street+1&postal_code=10115&city=Berlin&country=de";
+
+#[test]
+fn a_company_leaves_its_address_its_name_and_its_tax_id() {
+    let mut play = Play::new();
+    let plan = play.plan("Team", 2400, 24_000);
+    let customer = play.customer("ada@example.com");
+    let collect = "billing_address_collection=required&tax_id_collection[enabled]=true&customer_update[name]=auto&customer_update[address]=auto";
+    let session = play.session(&plan.monthly, &format!("&customer={customer}&{collect}"));
+    assert_eq!(session["tax_id_collection"]["enabled"], true);
+    assert_eq!(session["billing_address_collection"], "required");
+    let url = text(&session, "/url");
+    let session = format!("/v1/checkout/sessions/{}", text(&session, "/id"));
+    let (_, _, html) = play.page("GET", &url, "");
+    for name in [
+        "line1",
+        "postal_code",
+        "city",
+        "country",
+        "business_name",
+        "tax_id",
+    ] {
+        assert!(html.contains(&format!("name=\"{name}\"")), "{name}");
+    }
+    for (typed, told) in [
+        (String::new(), "Your billing address is incomplete."),
+        (
+            format!("&{BUSINESS}&tax_id=DE123456789"),
+            "Your business name is incomplete.",
+        ),
+        (
+            format!("&{BUSINESS}&business_name=Engines&tax_id=12"),
+            "Your tax ID is invalid.",
+        ),
+    ] {
+        play.page("POST", &url, &format!("{GOOD_CARD}{typed}"));
+        let (_, _, html) = play.page("GET", &url, "");
+        assert!(html.contains(told), "{typed}");
+        assert_eq!(play.get(&session)["status"], "open");
+    }
+    let typed = format!("{GOOD_CARD}&{BUSINESS}&business_name=Engines&tax_id=de123456789");
+    play.page("POST", &url, &typed);
+    let paid = play.get(&session);
+    assert_eq!(paid["status"], "complete");
+    let tax_id = json!([{ "type": "eu_vat", "value": "DE123456789" }]);
+    let details = &paid["customer_details"];
+    assert_eq!(details["tax_ids"], tax_id);
+    assert_eq!(details["business_name"], "Engines");
+    assert_eq!(details["address"]["country"], "DE");
+    let kept = play.get(&format!("/v1/customers/{customer}"));
+    assert_eq!(kept["name"], "Engines");
+    assert_eq!(kept["address"]["line1"], "Ockham Street 1");
+    let ids = play.get(&format!("/v1/customers/{customer}/tax_ids"));
+    assert_eq!(ids["data"][0]["value"], "DE123456789");
+    assert_eq!(ids["data"][0]["owner"]["customer"], customer.as_str());
+    let invoices = play.get("/v1/invoices");
+    assert_eq!(invoices["data"][0]["customer_tax_ids"], tax_id);
+    assert_eq!(invoices["data"][0]["customer_name"], "Engines");
+}
+
 #[test]
 fn promotion_codes_take_off_what_they_say() {
     let mut play = Play::new();
@@ -569,6 +629,10 @@ fn sessions_are_refused_as_stripe_refuses_them() {
         );
     }
     for form in [
+        format!("{good}&billing_address_collection=never"),
+        format!(
+            "{good}&line_items[0][adjustable_quantity][enabled]=true&line_items[0][adjustable_quantity][maximum]=1000000"
+        ),
         format!("{good}&customer={customer}&customer_email=a@b.c"),
         good.replace("mode=subscription", "mode=payment"),
         format!("{good}&customer={customer}&tax_id_collection[enabled]=true"),

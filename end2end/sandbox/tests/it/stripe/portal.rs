@@ -69,6 +69,51 @@ fn cancelling_there_sets_cancel_at_and_can_be_taken_back() {
 }
 
 #[test]
+fn what_stands_on_invoices_is_changed_where_it_is_allowed() {
+    let Portal {
+        mut play,
+        customer,
+        url,
+        ..
+    } = portal(
+        &format!(
+            "{PLAIN}&features[customer_update][allowed_updates][0]=address&features[customer_update][allowed_updates][1]=name&features[customer_update][allowed_updates][2]=tax_id"
+        ),
+        "pm_card_visa",
+    );
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(html.contains("id=\"save-details\"") && html.contains("name=\"tax_id\""));
+    assert!(!html.contains("name=\"email\""));
+    let details = format!("{url}/details");
+    play.page("POST", &details, "name=Engines&tax_id=1");
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(html.contains("Your tax ID is invalid."));
+    let typed = "name=Engines&line1=Ockham+Street+1&postal_code=10115&city=Berlin&country=DE&tax_id=DE123456789&email=x@y.z";
+    play.page("POST", &details, typed);
+    let row = play.get(&format!("/v1/customers/{customer}"));
+    assert_eq!(row["name"], "Engines");
+    assert_eq!(row["address"]["city"], "Berlin");
+    assert_ne!(row["email"], "x@y.z");
+    let ids = play.get(&format!("/v1/customers/{customer}/tax_ids"));
+    assert_eq!(ids["data"][0]["type"], "eu_vat");
+}
+
+#[test]
+fn where_nothing_of_it_is_allowed_nothing_is_changed() {
+    let Portal {
+        mut play,
+        customer,
+        url,
+        ..
+    } = portal(PLAIN, "pm_card_visa");
+    let before = play.get(&format!("/v1/customers/{customer}"));
+    let (_, _, html) = play.page("GET", &url, "");
+    assert!(!html.contains("id=\"save-details\""));
+    play.page("POST", &format!("{url}/details"), "name=Engines");
+    assert_eq!(play.get(&format!("/v1/customers/{customer}")), before);
+}
+
+#[test]
 fn a_new_card_pays_from_then_on() {
     let Portal {
         mut play,
