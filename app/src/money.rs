@@ -59,7 +59,9 @@ impl Money {
     }
 }
 
-fn group(n: u64) -> String {
+/// "12,345"
+#[must_use]
+pub fn group(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {

@@ -19,7 +19,7 @@ const PASS = "69 € for 90 days, paid once";
 const MONTHLY = ["29 € a month", "79 € a month", PASS];
 const YEARLY = ["290 € a year", "790 € a year", PASS];
 
-scene("the plans for people are there, the recommended one marked, the companies' are not", async ({ world, visitor }) => {
+scene("the plans for people are there, the recommended one marked, the companies' apart from them", async ({ world, visitor }) => {
   const page = await visitor();
   await page.goto("/");
   await page.getByRole("heading", { level: 1, name: "The Revenue Council" }).waitFor();
@@ -27,6 +27,8 @@ scene("the plans for people are there, the recommended one marked, the companies
   await plan(page, "Patron").getByText("Most chosen").waitFor();
   await plan(page, "Member").getByText("The weekly deal clinic, live and recorded").waitFor();
   assert.deepEqual(await prices(page), MONTHLY);
+  const companies = page.getByRole("region", { name: "For companies" });
+  assert.deepEqual(await companies.getByRole("heading", { level: 3 }).allInnerTexts(), ["Team seats"]);
   assert.equal(await page.getByRole("link", { name: "Sign in with Discord" }).count(), 1, "once, not on every card");
   assert.deepEqual([...(await flaws(page)), ...(await faint(page))], []);
   await page.locator("html[data-awake]").waitFor();

@@ -5,17 +5,17 @@ use crate::admin::Admin;
 use crate::billing::Billing;
 use crate::changes::Changes;
 use crate::checkout::Checkout;
+use crate::company::Companies;
 use crate::config::MetricsAccess;
 use crate::db::dirty;
 use crate::guards::{self, ClientAddr, LimitKind};
 use crate::incidents;
-use crate::company::Companies;
 use crate::invites::Invites;
 use crate::login;
 use crate::mail::{self, Mails};
 use crate::plans::Plans;
 use crate::seats::Seats;
-use crate::serve::assets;
+use crate::serve::{assets, posted};
 use crate::state::AppState;
 use crate::webhooks;
 use app::account::AccountPort;
@@ -27,7 +27,7 @@ use app::company::CompanyPort;
 use app::invites::InvitesPort;
 use app::login::Viewer;
 use app::mail::MailPort;
-use app::page::FormTargets;
+use app::page::{FormTargets, Now};
 use app::plans::PlansPort;
 use app::seats::SeatsPort;
 use axum::Router;
@@ -61,6 +61,7 @@ pub fn router(state: &AppState) -> Router {
             move || app::shell(options.clone())
         })
         .route("/api/{*function}", post(server_functions))
+        .merge(posted::pages(state, post(page)))
         .layer(from_fn_with_state(state.clone(), limit_by_address))
         .merge(login::routes())
         .merge(mail::pages())
@@ -141,7 +142,9 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static + use
     let community = state.config.community.clone();
     let targets = form_targets(state);
     let assets = assets::addresses(state);
+    let clock = state.clock.clone();
     move || {
+        provide_context(Now(clock.policy_ms()));
         provide_context(plans.clone());
         provide_context(checkout.clone());
         provide_context(billing.clone());
@@ -190,9 +193,6 @@ async fn server_functions(State(state): State<AppState>, request: Request) -> Re
         .into_response()
 }
 
-/// Where a token is tried.
-const CLAIM: &str = "/api/claim_invite";
-
 /// Server functions that reach Stripe at a person's wish.
 const REACH_STRIPE: [&str; 8] = [
     "/api/start_checkout",
@@ -226,17 +226,6 @@ async fn limit_by_address(
             "Too many tries from your address. Please wait a minute. You were not charged.\n";
         return (StatusCode::TOO_MANY_REQUESTS, headers, text).into_response();
     }
-    if path.starts_with(CLAIM)
-        && let Err(after) = state.limits.check(
-            LimitKind::ClaimAddress,
-            &client.limit_key(),
-            state.clock.wall_ms(),
-        )
-    {
-        let headers = [(header::RETRY_AFTER, after.0.to_string())];
-        let text = "Too many tries from your address. Please wait a minute. Your seat is still yours to claim.\n";
-        return (StatusCode::TOO_MANY_REQUESTS, headers, text).into_response();
-    }
     next.run(request).await
 }
 
@@ -255,14 +244,19 @@ async fn files_or_missing(
     }
 }
 
-async fn missing_page(State(state): State<AppState>, request: Request) -> Response {
+async fn missing_page(state: State<AppState>, request: Request) -> Response {
+    let mut answer = page(state, request).await;
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
+}
+
+/// The page at the request's address, whatever its method.
+async fn page(State(state): State<AppState>, request: Request) -> Response {
     let provide = contexts(&state);
     let options = state.leptos.clone();
     let page =
         leptos_axum::render_app_async_with_context(provide, move || app::shell(options.clone()));
-    let mut answer = page(request).await;
-    *answer.status_mut() = StatusCode::NOT_FOUND;
-    answer
+    page(request).await
 }
 
 /// Ready when the database answers and the outside is who it was.

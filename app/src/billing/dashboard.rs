@@ -9,14 +9,20 @@ use super::{
     headline::{headline, meaning},
     passes::Passes,
 };
+use crate::company::{HeldSeat, holder, list::held};
 use crate::page::{Icon, Mark, dates};
 use leptos::prelude::*;
 
 #[component]
-pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
-    let (sentence, rest) = parted(headline(&dashboard));
-    let meaning = meaning(&dashboard);
-    let rest = rest.map(|rest| view! { " " <span class="rest">{rest}</span> });
+pub fn DashboardView(
+    dashboard: Dashboard,
+    /// Seats of companies that the reader holds.
+    seats: Vec<HeldSeat>,
+) -> impl IntoView {
+    let head = Head::of(&dashboard, &seats);
+    let rest = head
+        .rest
+        .map(|rest| view! { " " <span class="rest">{rest}</span> });
     let Dashboard {
         standing,
         membership,
@@ -46,12 +52,6 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         && [&payment, &access, &discord]
             .into_iter()
             .all(|station| station.state == StationState::Idle);
-    let to_plans = match standing {
-        Standing::None => Some("See the plans"),
-        // An open invoice stands in the way of a new beginning; the banner says so.
-        Standing::Ended if owed.is_none() => Some("Come back: see the plans"),
-        _ => None,
-    };
     let way_on = view! { <WayOn standing membership=membership.clone() waits=pending.is_some() /> };
     let read = read_at
         .map(|at| view! { <p class="read-at">"Read from Stripe on " <When at=Some(at) /></p> });
@@ -99,19 +99,66 @@ pub fn DashboardView(dashboard: Dashboard) -> impl IntoView {
         {owed.map(|owed| view! { <Overdue ended=standing != Standing::PastDue owed /> })}
         {pending.map(|pending| view! { <Pending pending current /> })}
         <section class="entry lone">
-            <p class="margin"><StateWord state=standing.state() word=standing.word() /></p>
+            <p class="margin"><StateWord state=head.state word=head.word /></p>
             <div class="matter">
-                <h1>{sentence}{rest}</h1>
-                {meaning.map(|text| view! { <p class="lede">{text}</p> })}
+                <h1>{head.sentence}{rest}</h1>
+                {head.meaning.map(|text| view! { <p class="lede">{text}</p> })}
                 {way_on}
-                {to_plans.map(|label| view! { <p class="actions"><a class="button" href="/">{label}</a></p> })}
+                {head.to_plans.map(|label| view! { <p class="actions"><a class="button" href="/">{label}</a></p> })}
             </div>
         </section>
+        {held(&seats)}
         {chain}
         {particulars}
         {passes}
         {invoices}
         {why}
+    }
+}
+
+/// What stands at the top.
+struct Head {
+    state: StationState,
+    word: &'static str,
+    sentence: String,
+    rest: Option<String>,
+    meaning: Option<String>,
+    /// Label of the way to the plans.
+    to_plans: Option<&'static str>,
+}
+
+impl Head {
+    /// Somebody who has nothing of their own, and a seat, has that.
+    fn of(dashboard: &Dashboard, seats: &[HeldSeat]) -> Self {
+        let standing = dashboard.standing;
+        if matches!(standing, Standing::None | Standing::Ended)
+            && let Some(seat) = holder::best(seats)
+        {
+            let (state, word) = holder::state(seat.gives);
+            let (sentence, meaning) = holder::sentence(seat);
+            return Self {
+                state,
+                word,
+                sentence,
+                rest: None,
+                meaning: Some(meaning),
+                to_plans: holder::offers_own(seat.gives).then_some("See the plans for yourself"),
+            };
+        }
+        let (sentence, rest) = parted(headline(dashboard));
+        Self {
+            state: standing.state(),
+            word: standing.word(),
+            sentence,
+            rest,
+            meaning: meaning(dashboard).map(str::to_owned),
+            to_plans: match standing {
+                Standing::None => Some("See the plans"),
+                // An open invoice stands in the way of a new beginning; the banner says so.
+                Standing::Ended if dashboard.owed.is_none() => Some("Come back: see the plans"),
+                _ => None,
+            },
+        }
     }
 }
 
@@ -134,7 +181,7 @@ fn StationLink(stop: Stop, station: Station) -> impl IntoView {
 }
 
 #[component]
-fn Invoices(invoices: Vec<InvoiceLine>, known: bool) -> impl IntoView {
+pub fn Invoices(invoices: Vec<InvoiceLine>, known: bool) -> impl IntoView {
     let matter = if !invoices.is_empty() {
         let lines = invoices.into_iter().map(|line| {
             let (state, word) = invoice_word(&line.status);

@@ -24,6 +24,8 @@ mod why;
 pub use chain::StateWord;
 pub use chain::{Link, Stop};
 #[cfg(feature = "ssr")]
+pub use dashboard::Invoices;
+#[cfg(feature = "ssr")]
 pub use headline::headline;
 
 use crate::changes::{PlanPrice, Scheduled};

@@ -2,6 +2,7 @@
 
 use super::{BillingError, BillingPort, dashboard::DashboardView, notices::Changed, returned};
 use crate::changes::{ChangeError, page::Trouble};
+use crate::company::{CompanyPort, HeldSeat};
 use crate::login::{self, Viewer};
 use crate::mail;
 use crate::page::{Lone, Notice, Told, Tone, answer, community};
@@ -110,6 +111,7 @@ pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyV
                 view! { <Notice tone=Tone::Attention title=told.title text=text urgent=true /> }
             });
             let mail = mail::page::trouble(&viewer.user_id).await;
+            let seats = seats(&viewer.user_id).await;
             view! {
                 <Title text=format!("Billing – {}", community().name) />
                 {problem}
@@ -122,11 +124,19 @@ pub(super) async fn shown(viewer: &Viewer, asked: &Asked, came_back: Option<AnyV
                     membership=dashboard.membership.clone()
                     asked=asked.changed
                 />
-                <DashboardView dashboard />
+                <DashboardView dashboard seats />
             }
             .into_any()
         }
         Err(error) => view! { <Refused told=error.told() /> }.into_any(),
+    }
+}
+
+/// The seats of companies that somebody holds. The dashboard stands without them.
+async fn seats(user_id: &str) -> Vec<HeldSeat> {
+    match use_context::<Arc<dyn CompanyPort>>() {
+        Some(port) => port.belongs(user_id).await.unwrap_or_default().seats,
+        None => Vec::new(),
     }
 }
 

@@ -1,7 +1,32 @@
 //! Companies: founding one, who looks after it, what it pays.
 
+#[cfg(feature = "ssr")]
+pub mod doing;
+#[cfg(feature = "ssr")]
+pub mod forms;
+#[cfg(feature = "ssr")]
+pub mod headline;
+#[cfg(feature = "ssr")]
+pub mod holder;
+#[cfg(feature = "ssr")]
+pub mod list;
+#[cfg(feature = "ssr")]
+mod look;
 pub mod name;
+#[cfg(feature = "ssr")]
+pub mod new;
+#[cfg(feature = "ssr")]
+mod notices;
+#[cfg(feature = "ssr")]
+pub mod page;
+#[cfg(feature = "ssr")]
+mod particulars;
+#[cfg(feature = "ssr")]
+mod people;
+pub mod picker;
 pub mod problem;
+#[cfg(feature = "ssr")]
+pub mod said;
 
 use crate::billing::{Card, InvoiceLine};
 use crate::changes::PlanPrice;
@@ -33,6 +58,9 @@ pub enum CompanyError {
     NameMissing,
     #[error("that is not a number of seats")]
     BadNumber,
+    /// Of those whose addresses may claim.
+    #[error("that is not a domain")]
+    BadDomain,
     /// Archived, or not a plan for companies.
     #[error("the price is not on offer")]
     PriceGone,

@@ -7,12 +7,13 @@ use leptos::server_fn::{codec::JsonEncoding, error::FromServerFnError, error::Se
 
 impl CompanyError {
     /// What is not Stripe's.
-    const OWN: [Self; 32] = [
+    const OWN: [Self; 33] = [
         Self::NotSignedIn,
         Self::NotFound,
         Self::OwnersOnly,
         Self::NameMissing,
         Self::BadNumber,
+        Self::BadDomain,
         Self::PriceGone,
         Self::PaysAlready,
         Self::NotPaid,
@@ -56,6 +57,7 @@ impl CompanyError {
             Self::OwnersOnly => "owners-only",
             Self::NameMissing => "name-missing",
             Self::BadNumber => "bad-number",
+            Self::BadDomain => "bad-domain",
             Self::PriceGone => "price-gone",
             Self::PaysAlready => "pays-already",
             Self::NotPaid => "not-paid",
@@ -118,6 +120,7 @@ impl CompanyError {
             | Self::Unclear => self.of_what_is_paid(),
             Self::NameMissing
             | Self::BadNumber
+            | Self::BadDomain
             | Self::PriceGone
             | Self::SameNumber
             | Self::Outdated
@@ -312,6 +315,13 @@ impl CompanyError {
                 title: "That is not a number of seats we can sell.",
                 meaning: "Nothing was changed and nothing was charged.",
                 next: "Choose a whole number from 1 to 10,000.",
+                action: None,
+            },
+            Self::BadDomain => Told {
+                status: 422,
+                title: "That is not a domain.",
+                meaning: "No link was made, and no seat was taken.",
+                next: "Write what stands behind the @ of your addresses, such as example.org, or nothing.",
                 action: None,
             },
             Self::PriceGone => Told {

@@ -228,9 +228,8 @@ mod tests {
     #[test]
     fn a_thousand_at_once_and_no_more() {
         let list = |n: usize| {
-            (0..n)
-                .map(|i| format!("p{i}@example.org\n"))
-                .collect::<String>()
+            let lines: Vec<String> = (0..n).map(|i| format!("p{i}@example.org")).collect();
+            lines.join("\n")
         };
         assert_eq!(read(&list(MOST_AT_ONCE)).unwrap().len(), MOST_AT_ONCE);
         let problems = read(&list(MOST_AT_ONCE + 2)).unwrap_err();

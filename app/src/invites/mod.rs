@@ -1,7 +1,20 @@
 //! Invites: links by which seats are claimed.
 
+mod check;
+mod copy;
+#[cfg(feature = "ssr")]
+pub mod forms;
 pub mod lines;
+#[cfg(feature = "ssr")]
+pub mod links;
+#[cfg(feature = "ssr")]
+pub mod page;
 pub mod problem;
+#[cfg(feature = "ssr")]
+pub mod write;
+
+pub use check::{InviteBox, Room};
+pub use copy::CopyField;
 
 use crate::company::CompanyError;
 use async_trait::async_trait;

@@ -35,13 +35,34 @@ pub fn stamp(ms: i64) -> Option<String> {
     at(ms)?.format(STAMP).ok()
 }
 
+/// "in 5 days", beside the exact date; none where the clock is not known or it is over.
+#[must_use]
+pub fn left(ms: i64) -> Option<String> {
+    let super::Now(now) = leptos::prelude::use_context()?;
+    until(ms, now)
+}
+
+fn until(ms: i64, now: i64) -> Option<String> {
+    const HOUR: i64 = 60 * 60 * 1000;
+    let counted = |count: i64, one: &str| match count {
+        1 => format!("in 1 {one}"),
+        count => format!("in {count} {one}s"),
+    };
+    match ms.checked_sub(now)? {
+        ..0 => None,
+        left if left < HOUR => Some("within the hour".to_owned()),
+        left if left < 48 * HOUR => Some(counted(left / HOUR, "hour")),
+        left => Some(counted(left / (24 * HOUR), "day")),
+    }
+}
+
 fn at(ms: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000)).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{day, machine, moment, stamp};
+    use super::{day, machine, moment, stamp, until};
 
     #[test]
     fn dates_in_full() {
@@ -70,6 +91,22 @@ mod tests {
             stamp(1_804_082_709_000).as_deref(),
             Some("2027-03-03 14:05:09")
         );
+    }
+
+    #[test]
+    fn how_long_it_is_is_said_in_whole_days_or_hours() {
+        const HOUR: i64 = 3_600_000;
+        for (left, said) in [
+            (-1, None),
+            (0, Some("within the hour")),
+            (HOUR, Some("in 1 hour")),
+            (47 * HOUR, Some("in 47 hours")),
+            (48 * HOUR, Some("in 2 days")),
+            (7 * 24 * HOUR + 5, Some("in 7 days")),
+        ] {
+            assert_eq!(until(left, 0).as_deref(), said, "{left}");
+        }
+        assert_eq!(until(i64::MAX, i64::MIN), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     frame::{Footer, Header},
     icon::Sprite,
 };
-use crate::{account, admin, billing, changes, login, mail, plans};
+use crate::{account, admin, billing, changes, company, invites, login, mail, plans, seats};
 use http::header;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -111,6 +111,13 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/account") view=account::page::AccountPage ssr=SsrMode::Async />
                     <Route path=path!("/account/move") view=account::moving::MovePage ssr=SsrMode::Async />
                     <Route path=path!("/account/delete") view=account::delete::DeletePage ssr=SsrMode::Async />
+                    <Route path=path!("/company") view=company::page::CompanyList ssr=SsrMode::Async />
+                    <Route path=path!("/company/new") view=company::new::NewCompany ssr=SsrMode::Async />
+                    <Route path=path!("/company/:id") view=company::page::CompanyPage ssr=SsrMode::Async />
+                    <Route path=path!("/company/:id/invite") view=invites::write::InvitePage ssr=SsrMode::Async />
+                    <Route path=path!("/company/:id/number") view=seats::number::NumberPage ssr=SsrMode::Async />
+                    <Route path=path!("/company/:id/over") view=seats::over::OverPage ssr=SsrMode::Async />
+                    <Route path=path!("/invite/:token") view=invites::page::InviteLink ssr=SsrMode::Async />
                     <Route path=path!("/mail/unsubscribe") view=mail::page::Unsubscribe ssr=SsrMode::Async />
                     <Route path=path!("/admin") view=admin::overview::DeskOverview ssr=SsrMode::Async />
                     <Route path=path!("/admin/inbox") view=admin::inbox::DeskInbox ssr=SsrMode::Async />

@@ -27,6 +27,7 @@ pub fn Header() -> impl IntoView {
     let signed_in = viewer.is_some();
     let operator = viewer.as_ref().is_some_and(|viewer| viewer.operator);
     let at_desk = crate::admin::is_desk(&at).then_some("page");
+    let at_company = (at == "/company" || at.starts_with("/company/")).then_some("page");
     let person = viewer.map(|viewer| view! { <Person viewer /> });
     // The landing page and the pages of sign-in have their own, larger, way in.
     let way_in = (!signed_in && at != "/" && !at.starts_with("/login")).then(|| {
@@ -48,6 +49,7 @@ pub fn Header() -> impl IntoView {
                 <nav aria-label="Pages">
                     <a href="/" aria-current=current("/")>"Plans"</a>
                     {signed_in.then(|| view! { <a href="/billing" aria-current=current("/billing")>"Billing"</a> })}
+                    {signed_in.then(|| view! { <a href="/company" aria-current=at_company>"Company"</a> })}
                     {signed_in.then(|| view! { <a href="/account" aria-current=current("/account")>"Account"</a> })}
                     {operator.then(|| view! { <a href="/admin" aria-current=at_desk>"Desk"</a> })}
                 </nav>

@@ -3,6 +3,7 @@
 pub mod accent;
 #[cfg(feature = "ssr")]
 pub mod answer;
+mod busy;
 pub mod csp;
 #[cfg(feature = "ssr")]
 pub mod dates;
@@ -16,8 +17,13 @@ mod lone;
 #[cfg(feature = "ssr")]
 mod missing;
 mod notice;
+#[cfg(feature = "ssr")]
+mod posted;
+#[cfg(feature = "ssr")]
+mod press;
 mod send_form;
 
+pub use busy::BusyForms;
 #[cfg(feature = "ssr")]
 pub use document::{App, shell};
 pub use icon::{Icon, Mark};
@@ -26,6 +32,10 @@ pub use lone::Lone;
 #[cfg(feature = "ssr")]
 pub use missing::NotFound;
 pub use notice::{Notice, Told, Tone};
+#[cfg(feature = "ssr")]
+pub use posted::{Posted, posted};
+#[cfg(feature = "ssr")]
+pub use press::{Press, hidden};
 pub use send_form::SendForm;
 pub(crate) use send_form::sent_once;
 
@@ -54,6 +64,11 @@ pub struct Tagline(pub String);
 /// form post against `form-action` too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FormTargets(pub Vec<String>);
+
+/// The policy clock when the request came, UTC epoch ms; optional, by context. How long it is until
+/// something stands beside its exact date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now(pub i64);
 
 /// Where the built files are; optional, by context. The default is what the build writes
 /// without hashes in names.

@@ -3,6 +3,7 @@
 use super::{
     Audience, CodeError, Interval, OfferedPlan, PlansError, PlansPort, Promotion, Shop,
     card::{HasPass, PlanCard, Stand},
+    teams::Teams,
 };
 use crate::billing::{BillingPort, PassLine, PassState, Standing};
 use crate::checkout::{CheckoutError, CheckoutPort};
@@ -128,13 +129,21 @@ async fn plans(viewer: Option<Viewer>, asked: Asked) -> AnyView {
     };
     match port.shop(asked.code.as_deref(), user_id.as_deref()).await {
         Ok(mut shop) => {
-            shop.plans
-                .retain(|plan| plan.audience == Audience::Individual);
-            if shop.plans.is_empty() {
-                empty()
-            } else {
-                view! { <Offered shop had asked /> }.into_any()
+            let (plans, teams): (Vec<_>, Vec<_>) = std::mem::take(&mut shop.plans)
+                .into_iter()
+                .partition(|plan| plan.audience == Audience::Individual);
+            shop.plans = plans;
+            let switched = switched(&shop.plans);
+            let teams = (!teams.is_empty()).then(|| view! { <Teams plans=teams switched /> });
+            if shop.plans.is_empty() && teams.is_none() {
+                return empty();
             }
+            let offered = (!shop.plans.is_empty()).then(|| view! { <Offered shop had asked /> });
+            view! {
+                {offered}
+                {teams}
+            }
+            .into_any()
         }
         Err(error) => unavailable(&error),
     }
@@ -184,6 +193,12 @@ async fn had(viewer: &Viewer) -> Had {
     }
 }
 
+/// Whether there is something to switch between month and year for.
+fn switched(plans: &[OfferedPlan]) -> bool {
+    let offers = |interval| plans.iter().any(|plan| plan.price(interval).is_some());
+    offers(Interval::Month) && offers(Interval::Year)
+}
+
 /// What the code in the address does, or why it does nothing.
 fn promotion_notice(promotion: &Result<Promotion, CodeError>) -> AnyView {
     match promotion {
@@ -218,8 +233,7 @@ fn Offered(shop: Shop, had: Had, asked: Asked) -> impl IntoView {
     let codes = (takes_codes && promotion.is_none()).then(|| {
         view! { <p class="small codes">"Promotion codes can be entered at checkout."</p> }
     });
-    let offers = |interval| plans.iter().any(|plan| plan.price(interval).is_some());
-    let switch = (offers(Interval::Month) && offers(Interval::Year)).then(|| {
+    let switch = switched(&plans).then(|| {
         view! {
             <fieldset class="switch">
                 <legend class="unseen">"How often you pay"</legend>

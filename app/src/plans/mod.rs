@@ -1,12 +1,14 @@
 //! Plans on offer, as the pages see them.
 
 #[cfg(feature = "ssr")]
-mod card;
+pub mod card;
 #[cfg(feature = "ssr")]
 pub mod landing;
 pub mod pass;
 pub mod problem;
 pub mod promotion;
+#[cfg(feature = "ssr")]
+mod teams;
 
 pub use pass::{OfferedPass, PassLength};
 pub use promotion::{CodeError, Promotion};

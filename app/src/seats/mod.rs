@@ -1,6 +1,16 @@
 //! Seats: how many are paid and held, who holds them, and what another number costs.
 
+#[cfg(feature = "ssr")]
+pub mod forms;
+#[cfg(feature = "ssr")]
+pub mod meter;
+#[cfg(feature = "ssr")]
+pub mod number;
+#[cfg(feature = "ssr")]
+pub mod over;
 pub mod rule;
+#[cfg(feature = "ssr")]
+pub mod table;
 
 use crate::billing::Card;
 use crate::changes::{Confirmed, PlanPrice, ReceiptLine};

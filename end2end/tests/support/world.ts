@@ -18,7 +18,7 @@ const PATIENCE_MS = 10_000;
 export const OPERATOR = "1100000000000000102";
 
 /** Of the sandbox's demo server. */
-export const ROLE = { member: "1100000000000000021", patron: "1100000000000000022" };
+export const ROLE = { member: "1100000000000000021", patron: "1100000000000000022", team: "1100000000000000023" };
 
 export interface VisitorOptions extends BrowserContextOptions {
   /** Console errors of our own pages that belong to the test. */

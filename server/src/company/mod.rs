@@ -10,6 +10,7 @@ mod story;
 pub(crate) mod told;
 mod view;
 
+pub use buy::buy;
 pub use story::{Step, tell};
 
 use crate::patience::{self, patiently};

@@ -26,8 +26,17 @@ pub async fn refuse_cross_site(
     ) {
         return next.run(request).await;
     }
-    tracing::info!(path = request.uri().path(), "cross-site request refused");
+    let path = template(request.uri().path());
+    tracing::info!(path, "cross-site request refused");
     refusal(&own)
+}
+
+/// The address as it may be logged: an invite's holds a token.
+fn template(path: &str) -> &str {
+    if path.starts_with("/invite/") {
+        return "/invite/{token}";
+    }
+    path
 }
 
 /// Browsers send `Origin` with every POST, and `Sec-Fetch-Site` wherever the address is
@@ -140,6 +149,12 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_token_is_not_logged() {
+        assert_eq!(template("/invite/abc"), "/invite/{token}");
+        assert_eq!(template("/logout"), "/logout");
     }
 
     #[test]

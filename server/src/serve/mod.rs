@@ -1,6 +1,7 @@
 //! From configuration to a running server.
 
 pub mod assets;
+pub mod posted;
 
 use crate::bot;
 use crate::clock::{Clock, SystemClock};

@@ -5,6 +5,7 @@ use crate::on_both;
 use crate::support::World;
 use crate::support::acme::{Acme, Colleague};
 use app::company::{CompanyError, CompanyPort, CompanyRole};
+use std::time::Duration;
 
 use CompanyRole::{Admin, Owner};
 
@@ -20,7 +21,7 @@ async fn roles(world: &World, acme: &Acme<'_>) -> Vec<(String, String)> {
 
 async fn audit(world: &World, acme: &Acme<'_>) -> Vec<(String, Option<String>, String)> {
     sqlx::query_as(
-        "SELECT actor, user_id, detail FROM audit WHERE event = 'company' AND subject = $1 ORDER BY id",
+        "SELECT actor, user_id, detail FROM audit WHERE event = 'company' AND subject = $1 ORDER BY at",
     )
     .bind(&acme.id)
     .fetch_all(world.state.db.reader())
@@ -35,6 +36,8 @@ async fn appoint(
     whom: &Colleague,
     role: CompanyRole,
 ) -> Result<(), CompanyError> {
+    // So that time tells the order of the audit.
+    world.advance(Duration::from_secs(1));
     let port = port(world);
     port.appoint(&by.user_id, &acme.id, &whom.user_id, role)
         .await
@@ -46,6 +49,7 @@ async fn dismiss(
     by: &Colleague,
     whom: &Colleague,
 ) -> Result<(), CompanyError> {
+    world.advance(Duration::from_secs(1));
     let port = port(world);
     port.dismiss(&by.user_id, &acme.id, &whom.user_id).await
 }
