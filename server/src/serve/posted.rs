@@ -11,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, Form, FromRequest as _, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::MethodRouter;
+use std::convert::Infallible;
 
 /// A thousand lines of a CSV, percent-encoded.
 const LIST_LIMIT: usize = 512 * 1024;
@@ -19,7 +20,7 @@ const LIST_LIMIT: usize = 512 * 1024;
 pub fn pages(state: &AppState, page: MethodRouter<AppState>) -> Router<AppState> {
     let list = page
         .clone()
-        .layer(from_fn(read))
+        .layer::<_, Infallible>(from_fn(read))
         .layer(DefaultBodyLimit::max(LIST_LIMIT));
     let claim = page.layer(from_fn_with_state(state.clone(), claims));
     Router::new()

@@ -1,6 +1,7 @@
 //! What people, the operator and banks do.
 
 use super::cast::Offer;
+use super::company;
 use super::play::{Outcome, Play};
 use super::weather::Weather;
 use app::checkout::CheckoutNext;
@@ -58,7 +59,13 @@ impl Play {
 
     /// True when it could be done.
     async fn any_act(&mut self) -> bool {
-        match self.below(126) {
+        if self.company.busy && self.chance(60) {
+            if self.chance(25) {
+                self.let_pass(MINUTE..2 * HOUR).await;
+            }
+            return self.company_act().await;
+        }
+        match self.below(152) {
             0..11 => self.start_checkout().await,
             11..17 => self.pay(),
             17..23 => self.come_back().await,
@@ -84,7 +91,8 @@ impl Play {
                 true
             }
             96..100 => self.change_weather(),
-            _ => self.server_act().await,
+            100..126 => self.server_act().await,
+            _ => self.company_act().await,
         }
     }
 
@@ -246,6 +254,9 @@ impl Play {
             {
                 self.owners.insert(text(&customer["id"]), person);
             }
+            if customer["metadata"]["rollcall_payer"] == company::PAYER {
+                self.owners.insert(text(&customer["id"]), company::OWNER);
+            }
         }
     }
 
@@ -274,15 +285,23 @@ impl Play {
         all
     }
 
+    /// A person, or the company.
+    fn any_payer(&mut self) -> usize {
+        if self.chance(25) {
+            return company::OWNER;
+        }
+        self.any_person()
+    }
+
     fn any_customer(&mut self) -> Option<String> {
-        let person = self.any_person();
+        let person = self.any_payer();
         let customers = self.customers_of(person);
         (!customers.is_empty()).then(|| customers[self.below(customers.len())].clone())
     }
 
     /// One subscription that is not over.
     pub fn any_running(&mut self) -> Option<Value> {
-        let person = self.any_person();
+        let person = self.any_payer();
         let mut running = self.subscriptions_of(person);
         running.retain(|one| {
             !matches!(
@@ -380,7 +399,15 @@ impl Play {
         let Some(one) = self.any_past_due().or_else(|| self.any_running()) else {
             return false;
         };
-        let offer = self.any_recurring();
+        let mut offer = self.any_recurring();
+        let of_company = text(&one["customer"]);
+        let companys = self.owners.get(&of_company) == Some(&company::OWNER);
+        if companys && self.chance(80) {
+            let at = self.below(self.company.prices.len());
+            offer.price = self.company.prices[at].clone();
+        }
+        // Without it Stripe takes 1 for another price.
+        let quantity = one["items"]["data"][0]["quantity"].as_i64().unwrap_or(1);
         let mut proration = ["create_prorations", "always_invoice", "none"][self.below(3)];
         let mut payment = [
             "allow_incomplete",
@@ -393,7 +420,7 @@ impl Play {
         }
         let (id, item) = (text(&one["id"]), text(&one["items"]["data"][0]["id"]));
         let form = format!(
-            "items[0][id]={item}&items[0][price]={}&proration_behavior={proration}&payment_behavior={payment}",
+            "items[0][id]={item}&items[0][price]={}&items[0][quantity]={quantity}&proration_behavior={proration}&payment_behavior={payment}",
             offer.price
         );
         let done = self

@@ -1,5 +1,6 @@
 //! What people do with their membership at Rollcall: another plan, a pause, an end taken back.
 
+use super::company;
 use super::play::{Outcome, Play};
 use app::changes::Undo;
 use serde_json::Value;
@@ -9,8 +10,8 @@ impl Play {
     /// Somebody with a subscription that is not over, and that subscription.
     fn any_member(&mut self) -> Option<(usize, Value)> {
         let one = (0..4).find_map(|_| self.any_running())?;
-        let owner = self.owners.get(one["customer"].as_str()?)?;
-        Some((*owner, one))
+        let owner = *self.owners.get(one["customer"].as_str()?)?;
+        (owner != company::OWNER).then_some((owner, one))
     }
 
     /// Somebody asks what another price would cost them.

@@ -9,6 +9,7 @@
 
 mod acts;
 mod cast;
+mod company;
 mod gateway;
 mod membership;
 mod oracle;

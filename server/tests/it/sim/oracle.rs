@@ -37,6 +37,8 @@ pub struct Expected {
     pub rows: BTreeMap<String, Row>,
     /// By person, plan and source; what is denied is left out.
     pub given: BTreeMap<(usize, String, String), Given>,
+    /// What each of the company's subscriptions gives: plan, seats, state and end.
+    pub company: Vec<(String, i64, Given)>,
     /// Roles that Rollcall is to have given, by person.
     pub roles: BTreeMap<usize, BTreeSet<String>>,
 }
@@ -52,6 +54,7 @@ pub struct Books<'a> {
     pub sessions: &'a [Value],
     pub owners: &'a BTreeMap<String, usize>,
     pub catalogue: &'a Catalogue,
+    pub company_plans: &'a BTreeSet<String>,
     pub now_ms: i64,
 }
 
@@ -117,7 +120,14 @@ pub fn expected(books: &Books<'_>) -> Expected {
         let id = text(&subscription["id"]);
         let item = &subscription["items"]["data"][0];
         let product = text(&item["price"]["product"]);
-        if let Some(given) = given(books, subscription)
+        if person == super::company::OWNER {
+            if let Some(given) = given(books, subscription)
+                && books.company_plans.contains(&product)
+            {
+                let seats = item["quantity"].as_i64().unwrap_or(1);
+                expected.company.push((product.clone(), seats, given));
+            }
+        } else if let Some(given) = given(books, subscription)
             && let Some(roles) = books.catalogue.roles.get(&product)
         {
             let of_person = expected.roles.entry(person).or_default();

@@ -2,6 +2,7 @@
 //! and the choice, by the seed, of who moves next.
 
 use super::cast::{self, Catalogue, Person};
+use super::company::{self, Company};
 use super::gateway::Line;
 use super::stage::{At, BEGINNING_MS, Stage, StageClock, StagePace, StageWire, Stand};
 use super::variables;
@@ -49,6 +50,8 @@ pub enum Outcome {
     Told(usize, String, Option<String>),
     /// What a person was shown of a change, and may confirm.
     Shown(usize, String),
+    /// The token of a link that was made for the company.
+    Linked(String),
     /// What became of something, for the story alone.
     Noted(String),
 }
@@ -111,6 +114,7 @@ pub struct Play {
     /// Whose a customer is, remembered when Stripe has forgotten.
     pub owners: BTreeMap<String, usize>,
     pub catalogue: Catalogue,
+    pub company: Company,
     /// When a process last worked everything off with the outside well.
     rested_at: i64,
     /// What must never be, and was.
@@ -131,6 +135,12 @@ impl Play {
         let mut rng = StdRng::seed_from_u64(seed);
         let catalogue = cast::catalogue(&stage);
         let people = cast::people(&stage, &db).await;
+        company::found(&db).await;
+        let company = company::plans(&stage);
+        let mut catalogue = catalogue;
+        catalogue
+            .managed
+            .extend(company.plans.values().flatten().cloned());
         let mut play = Self {
             lost: [0, 0, 10, 40, 100][rng.random_range(0..5)],
             doubled: [0, 20, 60][rng.random_range(0..3)],
@@ -145,6 +155,7 @@ impl Play {
             people,
             owners: BTreeMap::new(),
             catalogue,
+            company,
             rested_at: BEGINNING_MS,
             violations: Vec::new(),
             seed,
@@ -170,6 +181,7 @@ impl Play {
         if play.chance(60) {
             play.connect();
         }
+        play.company_begins().await;
         play
     }
 
@@ -359,6 +371,18 @@ impl Play {
                     }
                     self.recorded(delivery, Some(status));
                 }
+            }
+            Outcome::Told(company::OWNER, told, address) => {
+                self.stage.tell("Acme", format!("is told {told}"));
+                self.company_led_to(address);
+            }
+            Outcome::Shown(company::OWNER, preview) => {
+                self.stage.tell("Acme", "is shown what it would cost");
+                self.company.previews.push(preview);
+            }
+            Outcome::Linked(token) => {
+                self.stage.tell(&who, format!("{} done", task.what));
+                self.company.tokens.push(token);
             }
             Outcome::Told(person, told, address) => {
                 self.stage

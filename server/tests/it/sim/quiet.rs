@@ -1,6 +1,7 @@
 //! After a history: calm, until nothing is due, and then the comparison with the oracle.
 
 use super::cast::Person;
+use super::company;
 use super::oracle::{Books, Expected, Given, Row, expected};
 use super::play::Play;
 use serde_json::Value;
@@ -79,6 +80,7 @@ impl Play {
     async fn differences(&mut self) -> Vec<String> {
         self.learn_owners();
         self.forget_unheard().await;
+        let company_plans: BTreeSet<String> = self.company.plans.keys().cloned().collect();
         let books = Books {
             subscriptions: &self.everything("/v1/subscriptions?status=all&expand[]=data.schedule"),
             invoices: &self.everything("/v1/invoices"),
@@ -88,11 +90,22 @@ impl Play {
             sessions: &self.passes_known().await,
             owners: &self.owners,
             catalogue: &self.catalogue,
+            company_plans: &company_plans,
             now_ms: self.now(),
         };
-        let expected = expected(&books);
+        let mut expected = expected(&books);
         let shown = books.shown();
         let mut differences = std::mem::take(&mut self.violations);
+        let paid = company::together(&expected.company);
+        differences.extend(self.pools_differ(&paid).await);
+        for (seat, person, plan) in self.claimed().await {
+            if let Some(paid) = paid.get(&plan) {
+                let roles = self.company.plans[&plan].iter().cloned();
+                expected.roles.entry(person).or_default().extend(roles);
+                let given = (paid.state, paid.until);
+                expected.given.insert((person, plan, seat), given);
+            }
+        }
         differences.extend(self.rows_differ(&expected).await);
         differences.extend(self.given_differs(&expected).await);
         differences.extend(self.roles_differ(&expected).await);
@@ -135,7 +148,10 @@ impl Play {
         sessions
     }
 
-    fn person_of(&self, user_id: &str) -> usize {
+    pub fn person_of(&self, user_id: &str) -> usize {
+        if user_id == company::ID {
+            return company::OWNER;
+        }
         self.people
             .iter()
             .position(|person| person.user_id == user_id)
@@ -144,7 +160,7 @@ impl Play {
 
     async fn rows_differ(&self, expected: &Expected) -> Vec<String> {
         let rows: Vec<OurRow> = sqlx::query_as(
-            "SELECT subscriptions.id, user_id, customer_id, plan_id, price_id, status, quantity, period_end, \
+            "SELECT subscriptions.id, COALESCE(user_id, company_id) AS user_id, customer_id, plan_id, price_id, status, quantity, period_end, \
              cancel_at, cancel_at_period_end, ended_at, trial_end, collection_paused, next_price_id, \
              next_at, pending_price_id FROM subscriptions JOIN payers ON payers.id = payer_id",
         )
