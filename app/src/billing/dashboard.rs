@@ -13,6 +13,10 @@ use crate::company::{HeldSeat, holder, list::held};
 use crate::page::{Icon, Mark, dates};
 use leptos::prelude::*;
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a component owns what it is given"
+)]
 #[component]
 pub fn DashboardView(
     dashboard: Dashboard,

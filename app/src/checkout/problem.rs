@@ -28,7 +28,7 @@ impl CheckoutError {
                 title: "This plan is for companies.",
                 meaning: "You were not charged. A company pays for seats, which people then take.",
                 next: "For yourself, choose one of the plans below.",
-                action: None,
+                action: Some(("Buy seats for a company", "/company/new")),
             },
             Self::ForLife => Told {
                 status: 409,

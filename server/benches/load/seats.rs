@@ -70,9 +70,10 @@ async fn screens(house: &Installation, owner: &mut Visitor, table: &mut Table) -
 }
 
 async fn invite(house: &Installation, plan: &str, table: &mut Table) -> Outcome<()> {
-    let list: String = (0..LINES)
-        .map(|n| format!("guest{n}@example.org\n"))
+    let lines: Vec<String> = (0..LINES)
+        .map(|n| format!("guest{n}@example.org"))
         .collect();
+    let list = lines.join("\n");
     let owner = owner_id(&house.eager.db).await?;
     let from = Instant::now();
     let sent = invites::invite(&house.eager, &owner, COMPANY, plan, &list)

@@ -14,6 +14,10 @@ const LONGEST_ID: usize = 64;
 
 /// Somebody who may act for a company.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "nobody else in this crate may make one either"
+)]
 pub struct Admin {
     pub company_id: String,
     /// The company's payer.

@@ -28,8 +28,6 @@ pub enum LimitKind {
     LeftUser,
     /// Moves and deletions, by user id.
     AccountUser,
-    /// Acts on seats and invites, by user id.
-    SeatUser,
     /// Claims, by user id.
     ClaimUser,
     /// The same, by address.
@@ -50,7 +48,6 @@ impl LimitKind {
         match self {
             Self::LoginAddress | Self::PreviewUser => 20,
             Self::CheckoutUser | Self::ChangeUser => 6,
-            Self::SeatUser => 60,
             Self::LeftUser | Self::AccountUser | Self::ClaimUser => 10,
             Self::ClaimAddress
             | Self::CallbackAddress

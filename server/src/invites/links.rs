@@ -28,7 +28,7 @@ pub struct Link {
 pub fn limited(state: &AppState, user_id: &str) -> Result<(), Failure> {
     state
         .limits
-        .check(LimitKind::SeatUser, user_id, state.clock.wall_ms())
+        .check(LimitKind::CompanyUser, user_id, state.clock.wall_ms())
         .map_err(|_| CompanyError::TooMany.into())
 }
 
@@ -256,7 +256,7 @@ pub async fn group_links(
 ) -> Result<Vec<GroupLink>, Failure> {
     let mut conn = state.db.reader().acquire().await?;
     let admin = guard::admin(&mut conn, user_id, company_id).await?;
-    let rows: Vec<(String, String, Option<i64>, i64, Option<String>, i64, i64)> = sqlx::query_as(
+    let rows: Vec<GroupRow> = sqlx::query_as(
         "SELECT id, plan_id, most, claims, domain, created_at, expires_at FROM invites \
          WHERE company_id = $1 AND state = 'open' AND seat_id IS NULL AND expires_at > $2 \
          ORDER BY created_at DESC",
@@ -265,20 +265,32 @@ pub async fn group_links(
     .bind(state.clock.policy_ms())
     .fetch_all(&mut *conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(
-            |(id, plan_id, most, claims, domain, created_at, expires_at)| GroupLink {
-                id,
-                plan_id,
-                most: most.unwrap_or(0),
-                claims,
-                domain,
-                created_at,
-                expires_at,
-            },
-        )
-        .collect())
+    Ok(rows.into_iter().map(GroupRow::link).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct GroupRow {
+    id: String,
+    plan_id: String,
+    most: Option<i64>,
+    claims: i64,
+    domain: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+}
+
+impl GroupRow {
+    fn link(self) -> GroupLink {
+        GroupLink {
+            id: self.id,
+            plan_id: self.plan_id,
+            most: self.most.unwrap_or(0),
+            claims: self.claims,
+            domain: self.domain,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+        }
+    }
 }
 
 pub async fn end_group_link(

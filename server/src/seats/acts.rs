@@ -73,7 +73,7 @@ pub async fn locked(
 pub fn limited(state: &AppState, user_id: &str) -> Result<(), Failure> {
     state
         .limits
-        .check(LimitKind::SeatUser, user_id, state.clock.wall_ms())
+        .check(LimitKind::CompanyUser, user_id, state.clock.wall_ms())
         .map_err(|_| CompanyError::TooMany.into())
 }
 

@@ -53,7 +53,7 @@ impl Row {
                 SeatState::Revoked | SeatState::Suspended => self.changed_at,
                 _ => self.claimed_at.unwrap_or(self.created_at),
             },
-            mail: addressed.then(|| match self.mail.as_deref() {
+            mail: addressed.then_some(match self.mail.as_deref() {
                 Some("sent") => InviteMail::Sent,
                 Some("refused") => InviteMail::Refused,
                 Some(_) => InviteMail::Failed,

@@ -196,24 +196,23 @@ async fn put(
     plan_id: &str,
     now: i64,
 ) -> Result<(), DbError> {
-    let (together, proof) = match together(given, plan_id) {
-        Some(together) => (together, "ended"),
-        None => {
-            let left = given
-                .iter()
-                .any(|one| around.before.get(&one.read.id).map(String::as_str) == Some(plan_id));
-            let reason = if left {
-                Reason::Replaced
-            } else {
-                Reason::Ended
-            };
-            let together = Together {
-                state: "denied",
-                reason,
-                until: None,
-            };
-            (together, proof(conn, lease, around, plan_id).await?)
-        }
+    let (together, proof) = if let Some(together) = together(given, plan_id) {
+        (together, "ended")
+    } else {
+        let left = given
+            .iter()
+            .any(|one| around.before.get(&one.read.id).map(String::as_str) == Some(plan_id));
+        let reason = if left {
+            Reason::Replaced
+        } else {
+            Reason::Ended
+        };
+        let together = Together {
+            state: "denied",
+            reason,
+            until: None,
+        };
+        (together, proof(conn, lease, around, plan_id).await?)
     };
     let paid: i64 = sqlx::query_scalar(
         "SELECT CAST(COALESCE(SUM(seats), 0) AS BIGINT) FROM subscriptions WHERE payer_id = $1 AND plan_id = $2",

@@ -501,10 +501,6 @@ pub(super) struct SessionLine {
 }
 
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the API's own"
-)]
 pub(super) struct Session {
     pub id: String,
     pub created: i64,

@@ -131,33 +131,7 @@ pub(super) fn letter(about: &Seats, house: &House) -> Letter {
             until,
             payment_missing,
             ..
-        } => {
-            let date = day(*until);
-            let (subject, first) = if *payment_missing {
-                (
-                    format!("{company}: a payment for {plan} did not go through"),
-                    format!(
-                        "The payment for {plan} did not go through. Everybody with a seat stays in until {date}. Settle it \
-                         before then, and nothing changes."
-                    ),
-                )
-            } else {
-                (
-                    format!("{company}: {plan} ends on {date}"),
-                    format!("{plan} is set to end. Everybody with a seat stays in until {date}."),
-                )
-            };
-            Letter {
-                subject,
-                paragraphs: vec![
-                    first,
-                    "The people with seats are told the same day, so that nobody is surprised.".to_owned(),
-                ],
-                action: ("Your company", page(company_id)),
-                because: format!("You get this because you look after {company} at {community}."),
-                unsubscribe: None,
-            }
-        }
+        } => paid_until((company, plan), *until, *payment_missing, page(company_id), house),
         Seats::Ending {
             company,
             plan,
@@ -178,6 +152,41 @@ pub(super) fn letter(about: &Seats, house: &House) -> Letter {
             because: format!("You get this because you have a seat at {company}."),
             unsubscribe: None,
         },
+    }
+}
+
+fn paid_until(
+    (company, plan): (&str, &str),
+    until: i64,
+    payment_missing: bool,
+    page: String,
+    house: &House,
+) -> Letter {
+    let community = &house.community;
+    let date = day(until);
+    let (subject, first) = if payment_missing {
+        (
+            format!("{company}: a payment for {plan} did not go through"),
+            format!(
+                "The payment for {plan} did not go through. Everybody with a seat stays in until {date}. Settle it \
+                 before then, and nothing changes."
+            ),
+        )
+    } else {
+        (
+            format!("{company}: {plan} ends on {date}"),
+            format!("{plan} is set to end. Everybody with a seat stays in until {date}."),
+        )
+    };
+    Letter {
+        subject,
+        paragraphs: vec![
+            first,
+            "The people with seats are told the same day, so that nobody is surprised.".to_owned(),
+        ],
+        action: ("Your company", page),
+        because: format!("You get this because you look after {company} at {community}."),
+        unsubscribe: None,
     }
 }
 

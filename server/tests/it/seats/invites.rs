@@ -7,7 +7,8 @@ use app::company::CompanyError;
 use app::invites::lines::LineTrouble;
 use app::invites::{Bound, InviteError, InvitesPort, NewGroupLink, Sent};
 use app::seats::{InviteMail, SeatState, SeatsPort};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -210,7 +211,20 @@ async fn each_refusal_has_its_reason(world: &World) {
         claim(&acme, &linus, &named).await,
         Err(InviteError::Unverified)
     );
+}
+on_both_with_mail!(each_refusal_has_its_reason);
 
+async fn a_link_that_is_over_says_why(world: &World) {
+    let acme = world.acme(3).await;
+    let linus = world.colleague("linus").await;
+    let owner = acme.owner.user_id.clone();
+    let list = "linus@acme.test";
+    acme.invites()
+        .invite(&owner, &acme.id, &acme.plan, list)
+        .await
+        .unwrap();
+    world.settle().await;
+    let named = mailed(world, "linus@acme.test").remove(0);
     let table = acme
         .seats()
         .seats(&owner, &acme.id, &acme.everything())
@@ -257,7 +271,7 @@ async fn each_refusal_has_its_reason(world: &World) {
         Some(InviteError::Lapsed)
     );
 }
-on_both_with_mail!(each_refusal_has_its_reason);
+on_both_with_mail!(a_link_that_is_over_says_why);
 
 async fn say(world: &World, who: &Colleague, email: Option<&str>, verified: i64) {
     world.state.limits.forget();
@@ -354,7 +368,7 @@ async fn strangers_are_told_nothing(world: &World) {
                 seats.undo(stranger, company, &seat).await,
                 seats.fallback(stranger, company, plan).await.map(drop),
                 seats
-                    .suspend(stranger, company, plan, &[seat.clone()])
+                    .suspend(stranger, company, plan, std::slice::from_ref(&seat))
                     .await,
                 invites
                     .invite(stranger, company, plan, "a@b.test")
@@ -436,7 +450,8 @@ on_both_with_mail!(no_row_holds_a_token);
 async fn a_thousand_are_invited_at_once(world: &World) {
     let acme = world.acme(1_000).await;
     let owner = &acme.owner.user_id;
-    let list: String = (0..1_000).map(|n| format!("p{n}@acme.test\n")).collect();
+    let lines: Vec<String> = (0..1_000).map(|n| format!("p{n}@acme.test")).collect();
+    let list = lines.join("\n");
     let began = Instant::now();
     let sent = acme
         .invites()

@@ -7,7 +7,7 @@ use crate::support::acme::{Acme, Colleague};
 use app::invites::{InvitesPort, NewGroupLink};
 use std::time::Duration;
 
-async fn forty<'a>(world: &'a World) -> (Acme<'a>, Vec<Colleague>) {
+async fn forty(world: &World) -> (Acme<'_>, Vec<Colleague>) {
     let acme = world.acme(40).await;
     let people = world.colleagues("p", 40).await;
     let new = NewGroupLink {

@@ -404,7 +404,7 @@ impl Play {
         let companys = self.owners.get(&of_company) == Some(&company::OWNER);
         if companys && self.chance(80) {
             let at = self.below(self.company.prices.len());
-            offer.price = self.company.prices[at].clone();
+            offer.price.clone_from(&self.company.prices[at]);
         }
         // Without it Stripe takes 1 for another price.
         let quantity = one["items"]["data"][0]["quantity"].as_i64().unwrap_or(1);

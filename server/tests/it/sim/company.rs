@@ -1,5 +1,6 @@
 //! A company in the midst of it: seats, invites, and numbers cut and raised here and at Stripe.
 
+use super::oracle::Given;
 use super::play::{Outcome, Play};
 use super::stage::{BEGINNING_MS, Stage};
 use app::company::Purchase;
@@ -432,7 +433,7 @@ pub struct Paid {
 }
 
 /// What the company's subscriptions give together, by plan: written from the design's table.
-pub fn together(given: &[(String, i64, (&'static str, Option<i64>))]) -> BTreeMap<String, Paid> {
+pub fn together(given: &[(String, i64, Given)]) -> BTreeMap<String, Paid> {
     let mut plans: BTreeMap<String, Paid> = BTreeMap::new();
     let rank = |state: &str| i32::from(state == "granted");
     for (plan, seats, (state, until)) in given {

@@ -159,7 +159,7 @@ impl Acme<'_> {
         pools
             .into_iter()
             .find(|pool| pool.plan_id == self.plan)
-            .expect("the company has a pool")
+            .unwrap()
     }
 
     /// A link for anybody; answers its token.
