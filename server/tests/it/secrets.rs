@@ -19,6 +19,8 @@ const WEBHOOK_SECRET: &str = "whsec_of_a_full_run";
 const SMTP_PASSWORD: &str = "hush-hush-mail";
 const STRIPE_KEY: &str = "sk_test_sandbox";
 const METRICS_TOKEN: &str = "metrics-of-a-full-run";
+/// Linus, in the server; his address at Discord is `linus@example.org`.
+const LINUS: &str = "1100000000000000103";
 /// Where a page's form says what it is for.
 const PRICE: &str = "value=\"price_";
 /// A bot token that Discord refuses once it has another.
@@ -138,16 +140,7 @@ impl Run {
             .await;
         let checkout = location(&to);
         assert!(checkout.contains("cs_"), "{checkout}");
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        let form = [
-            ("card_number", "4242424242424242"),
-            ("exp", "12/34"),
-            ("cvc", "123"),
-        ];
-        http.post(&checkout).form(&form).send().await.unwrap();
+        self.pay(&checkout).await;
         let back = format!("/billing?session_id={}", session_of(&checkout));
         seen.page(browser, &back).await;
     }
@@ -163,6 +156,71 @@ impl Run {
             .await
             .unwrap();
         listed["data"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Seats are bought, given away by a link of each kind, and one is claimed. Answers the tokens:
+    /// that of a link nobody used first.
+    async fn seats(&self, owner: &mut Browser, colleague: &str) -> Vec<String> {
+        let page = owner.get("/company/new").await.text().await.unwrap();
+        let (company, price) = (value_of(&page, "company"), value_of(&page, "price"));
+        let form = [
+            ("company", company.as_str()),
+            ("name", "Acme"),
+            ("price", price.as_str()),
+            ("seats", "3"),
+        ];
+        let checkout = location(&owner.post_form("/api/buy_seats", &form).await);
+        self.pay(&checkout).await;
+        let home = format!("/company/{company}");
+        until("the seats are there", async || {
+            let back = format!("{home}?session_id={}", session_of(&checkout));
+            let page = owner.get(&back).await.text().await.unwrap();
+            page.contains("name=\"list\"")
+        })
+        .await;
+        let page = owner.get(&home).await.text().await.unwrap();
+        let plan = value_of(&page, "plan");
+        let open = [("company", company.as_str()), ("plan", plan.as_str())];
+        let shown = location(&owner.post_form("/api/open_invite", &open).await);
+        let shown = owner.get(&shown).await.text().await.unwrap();
+        let list = [("plan", plan.as_str()), ("list", "linus@example.org")];
+        owner.post_form(&format!("{home}/invite"), &list).await;
+        let mut mailed = String::new();
+        until("the invite is mailed", async || {
+            mailed = self.sandbox.with(|w| {
+                let texts = w.mail.messages().iter().map(|mail| mail.text.clone());
+                texts.filter(|text| text.contains("/invite/")).collect()
+            });
+            !mailed.is_empty()
+        })
+        .await;
+        let tokens = vec![token_in(&shown), token_in(&mailed)];
+        // Claimed by way of a sign-in that has to remember the link.
+        let path = format!("/invite/{}", tokens[1]);
+        let mut browser = Browser::new(&self.base, &self.base);
+        let next = path.replace('/', "%2F");
+        let authorize = location(&browser.get(&format!("/login?next={next}")).await);
+        let back = consent(&self.base, &authorize, colleague, "authorize").await;
+        assert_eq!(location(&browser.get(&back).await), path);
+        browser.get(&path).await;
+        let claimed = browser.post_form(&path, &[("claim", "1")]).await;
+        assert!(claimed.status().is_redirection(), "{}", claimed.status());
+        let spent = browser.post_form(&path, &[("claim", "1")]).await;
+        assert!(spent.status().is_redirection());
+        tokens
+    }
+
+    async fn pay(&self, checkout: &str) {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let form = [
+            ("card_number", "4242424242424242"),
+            ("exp", "12/34"),
+            ("cvc", "123"),
+        ];
+        http.post(checkout).form(&form).send().await.unwrap();
     }
 
     /// A command of the program: its output.
@@ -213,6 +271,23 @@ impl Run {
         });
         secrets
     }
+}
+
+/// The value of a page's field of that name, as its first form has it.
+fn value_of(page: &str, name: &str) -> String {
+    let field = format!("name=\"{name}\"");
+    let at = page.find(&field).unwrap_or_else(|| panic!("no {name}"));
+    // Before or behind its name, within one tag.
+    let tag = &page[page[..at].rfind('<').unwrap()..];
+    let tag = &tag[..tag.find('>').unwrap()];
+    let from = tag.find("value=\"").unwrap_or_else(|| panic!("{tag}")) + "value=\"".len();
+    tag[from..].split('"').next().unwrap().to_owned()
+}
+
+/// The token of the first link in a text.
+fn token_in(text: &str) -> String {
+    let from = text.find("/invite/").unwrap() + "/invite/".len();
+    text[from..].chars().take(43).collect()
 }
 
 /// The first price a page of plans offers.
@@ -280,6 +355,7 @@ async fn no_secret_is_anywhere(kind: Kind) {
     })
     .await;
     let mut grace = run.sign_in(GRACE).await;
+    let tokens = run.seats(&mut grace, LINUS).await;
 
     // Both outsides refuse us, which is where errors are written.
     let old = run.variables["DISCORD_BOT_TOKEN"].clone();
@@ -351,7 +427,8 @@ async fn no_secret_is_anywhere(kind: Kind) {
     assert!(seen.of("users.name").contains("Ada"));
     assert!(seen.of("/admin/incidents").contains("STRIPE_SECRET_KEY"));
     let mut found = Vec::new();
-    for (what, secret) in run.secrets() {
+    let tokens = tokens.into_iter().map(|token| ("an invite's token", token));
+    for (what, secret) in run.secrets().into_iter().chain(tokens) {
         let encoded = STANDARD.encode(&secret);
         for (place, text) in &seen.0 {
             if text.contains(&secret) || text.contains(encoded.trim_end_matches('=')) {
