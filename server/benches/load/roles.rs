@@ -70,7 +70,8 @@ async fn drain(house: &Installation, table: &mut Table) -> Outcome<()> {
         let calls = world.discord.calls.iter();
         calls.filter(|call| call.status == 429).count()
     });
-    let windows = took * 1_000.0 / ratio(u64::try_from(CHANGES.per_ms)?, 1);
+    // A window that began has all its places.
+    let windows = (took * 1_000.0 / ratio(u64::try_from(CHANGES.per_ms)?, 1)).ceil();
     let allowed = windows * f64::from(CHANGES.requests);
     let name = house.name;
     let figure = |what: &str| format!("{} role changes: {what}", who.len());
@@ -93,6 +94,8 @@ async fn drain(house: &Installation, table: &mut Table) -> Outcome<()> {
 
 async fn newcomers(house: &Installation, table: &mut Table) -> Outcome<()> {
     generous(house);
+    // The window the changes before have used up is over; waiting for it is not our own time.
+    tokio::time::sleep(Duration::from_millis(u64::try_from(CHANGES.per_ms)?)).await;
     let who = members(house, "newcomer", NEWCOMERS).await?;
     let price: String = sqlx::query_scalar(
         "SELECT prices.id FROM prices JOIN plans ON plans.id = prices.plan_id \

@@ -56,6 +56,9 @@ const INVALID_LOW: usize = 750;
 /// How soon to look again at the latest when it is an answer, or somebody else's turn, that is
 /// waited for: [`Gates::changed`] tells of both.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// `Reset-After` is told to the millisecond, and rounded: of two answers of one window either may
+/// be off by as much.
+const ROUNDED: Duration = Duration::from_millis(2);
 
 /// Why a request has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,22 +124,25 @@ impl Bucket {
     }
 
     /// What an answer of it tells. Windows are told apart by their ends, which lie between
-    /// `Reset-After` counted from the sending and from the receiving.
-    fn learn(&mut self, told: &Told, sent: Instant, now: Instant) {
+    /// `Reset-After` counted from the sending and from the receiving: an end that is surely later
+    /// is another window's. `others` are under way besides.
+    fn learn(&mut self, told: &Told, others: u32, sent: Instant, now: Instant) {
         self.limit = told.limit.max(1);
         let (soonest, latest) = (sent + told.reset_after, now + told.reset_after);
-        if self.ended.is_some_and(|end| soonest <= end) {
+        let may_be = |end: Instant| soonest <= end + ROUNDED;
+        if self.ended.is_some_and(may_be) {
             return;
         }
         match self.resets_at {
-            Some(end) if soonest <= end => {
+            Some(end) if may_be(end) => {
                 self.resets_at = Some(end.min(latest));
                 self.remaining = self.remaining.min(told.remaining);
             }
             Some(end) => {
                 self.ended = Some(end);
                 self.resets_at = Some(latest);
-                self.remaining = told.remaining.saturating_sub(self.in_flight);
+                // They may count in it, and are not told yet.
+                self.remaining = told.remaining.saturating_sub(others);
             }
             None => {
                 self.resets_at = Some(latest);
@@ -309,7 +315,9 @@ impl Pass<'_> {
                 remaining: told.limit,
                 ..Bucket::unknown()
             });
-        bucket.learn(&told, self.sent, now);
+        let own = u32::from(self.bucket == told.bucket);
+        let others = bucket.in_flight.saturating_sub(own);
+        bucket.learn(&told, others, self.sent, now);
     }
 
     /// A 429: closes the route, or everything. Answers until when.

@@ -18,8 +18,8 @@ use crate::state::AppState;
 use crate::stripe::{self, Priority, StripeError};
 use crate::tell::{self, MessageError};
 use crate::webhooks::{EventsError, sync_events};
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use std::time::Duration;
 use tracing::Instrument;
 
@@ -48,31 +48,38 @@ pub async fn run(state: AppState) {
     }
 }
 
-/// Works off everything due now, including what that work marks. Answers how many subjects.
+/// Works off everything due now, including what that work marks, and what is marked or falls due
+/// meanwhile. Answers how many subjects.
 pub async fn drain(state: &AppState) -> Result<usize, DbError> {
     let mut done = 0;
     let mut running = FuturesUnordered::new();
     let mut lanes = Lanes::default();
     watch(state).await;
     loop {
+        // This look is the answer to every mark before it.
+        state.work.notified().now_or_never();
         for (lane, lease) in lanes.claim(state).await? {
             lanes.enter(lane);
             let state = state.clone();
             let work = tokio::spawn(async move { work_on(&state, lease).await });
             running.push(async move { (lane, work.await) });
         }
-        match running.next().await {
-            None => return Ok(done),
-            Some((lane, worked)) => {
-                lanes.leave(lane);
-                done += 1;
-                match worked {
-                    Ok(()) => watch(state).await,
-                    // Its lease runs out by itself and the subject comes again.
-                    Err(panicked) => {
-                        tracing::error!(error = %panicked, "a worker task stopped");
-                    }
-                }
+        // Who is worked on may wait in line for long; whoever is marked meanwhile does not.
+        let ended = tokio::select! {
+            ended = running.next() => ended,
+            () = state.work.notified() => continue,
+            () = tokio::time::sleep(TICK) => continue,
+        };
+        let Some((lane, worked)) = ended else {
+            return Ok(done);
+        };
+        lanes.leave(lane);
+        done += 1;
+        match worked {
+            Ok(()) => watch(state).await,
+            // Its lease runs out by itself and the subject comes again.
+            Err(panicked) => {
+                tracing::error!(error = %panicked, "a worker task stopped");
             }
         }
     }

@@ -71,8 +71,10 @@ pub async fn ask_deletion(person: &mut Person<'_>) {
 pub async fn carried_out(world: &World) {
     world.advance(HOUR);
     world.settle().await;
-    world.advance(std::time::Duration::from_secs(10));
-    world.settle().await;
+    for _ in 0..3 {
+        world.advance(std::time::Duration::from_secs(10));
+        world.settle().await;
+    }
 }
 
 pub async fn stage(world: &World, user_id: &str) -> Option<String> {

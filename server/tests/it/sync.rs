@@ -1,11 +1,13 @@
 //! Leases, fences, generations, and what becomes of failures.
 
-use crate::login::site::ADA;
+use crate::bot::until;
+use crate::login::site::{ADA, GRACE};
 use crate::on_both;
 use crate::support::World;
 use sandbox::faults::{Fault, FaultRule, Target};
 use server::db::DbError;
 use server::db::dirty::{self, Class, SubjectKind};
+use server::sync;
 use std::time::Duration;
 
 const ID: &str = "pay_test";
@@ -326,3 +328,50 @@ async fn what_a_person_waits_for_goes_before_an_older_wave(world: &World) {
     assert!(none.is_empty());
 }
 on_both!(what_a_person_waits_for_goes_before_an_older_wave);
+
+/// One subject stands in a line or is answered late: that is no reason to let another wait.
+async fn who_is_marked_while_another_waits_is_worked_on(world: &World) {
+    let ada = world.sign_in(ADA).await.user_id;
+    let grace = world.sign_in(GRACE).await.user_id;
+    let slow = Fault::Slow { ms: 3_000 };
+    let path = format!("/members/{ADA}");
+    world.sandbox.with(|w| {
+        let rule = FaultRule::always(Target::Discord, slow).at("GET", &path);
+        w.faults.add(rule.times(1));
+        w.discord.calls.clear();
+    });
+    let asked = || {
+        world.sandbox.with(|w| {
+            let mut calls = w.discord.calls.iter();
+            calls.any(|call| call.path.ends_with(&path))
+        })
+    };
+    let due = async |user: &str| -> i64 {
+        let now = world.state.clock.policy_ms();
+        sqlx::query_scalar("SELECT COUNT(*) FROM dirty WHERE id = $1 AND due_at <= $2")
+            .bind(user)
+            .bind(now)
+            .fetch_one(world.state.db.reader())
+            .await
+            .unwrap()
+    };
+    let mark = async |user: &str| {
+        let now = world.state.clock.policy_ms();
+        let mut tx = world.state.db.begin().await.unwrap();
+        dirty::mark(&mut tx, SubjectKind::User, user, now, Class::Event, "test")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        world.state.work.notify_one();
+    };
+    let worker = tokio::spawn(sync::run(world.state.clone()));
+    mark(&ada).await;
+    until("Discord is asked for Ada", async || asked()).await;
+    mark(&grace).await;
+    until("Grace is done", async || due(&grace).await == 0).await;
+    assert_eq!(due(&ada).await, 1, "Ada's answer was not waited for");
+    until("Ada is done", async || due(&ada).await == 0).await;
+    worker.abort();
+    assert!(worker.await.unwrap_err().is_cancelled());
+}
+on_both!(who_is_marked_while_another_waits_is_worked_on);

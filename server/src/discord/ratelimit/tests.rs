@@ -2,6 +2,8 @@ use super::headers::UNTOLD_WAIT;
 use super::*;
 use http::HeaderValue;
 
+mod drain;
+
 const MS: Duration = Duration::from_millis(1);
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -158,6 +160,58 @@ fn the_soonest_end_any_answer_allows_is_the_windows() {
             .until,
         now + 1001 * MS
     );
+}
+
+/// Told to the millisecond, two answers of one window seem to end it apart.
+#[test]
+fn an_answer_within_the_rounding_is_of_the_same_window() {
+    let gates = Gates::default();
+    let now = Instant::now();
+    let us = Duration::from_micros(1);
+    asked(
+        &gates,
+        Route::AddRole,
+        &bucket("roles", "4", "3", "0.500"),
+        now,
+        100 * us,
+    );
+    asked(
+        &gates,
+        Route::AddRole,
+        &bucket("roles", "4", "2", "0.500"),
+        now + 400 * us,
+        100 * us,
+    );
+    let left = [(); 2].map(|()| go(&gates, Route::AddRole, now + MS).unwrap());
+    let closed = go(&gates, Route::AddRole, now + MS).err().unwrap();
+    assert_eq!(closed.until, now + 500 * MS + 100 * us);
+    drop(left);
+}
+
+#[test]
+fn an_answer_of_the_next_window_counts_itself_once() {
+    let gates = Gates::default();
+    let now = Instant::now();
+    // The end may have been at any moment from 1.0 to 1.1 s.
+    asked(
+        &gates,
+        Route::AddRole,
+        &bucket("roles", "3", "2", "1"),
+        now,
+        100 * MS,
+    );
+    asked(
+        &gates,
+        Route::AddRole,
+        &bucket("roles", "3", "2", "1"),
+        now + 1_050 * MS,
+        10 * MS,
+    );
+    let then = now + 1_070 * MS;
+    let left = [(); 2].map(|()| go(&gates, Route::AddRole, then).unwrap());
+    let closed = go(&gates, Route::AddRole, then).err().unwrap();
+    assert_eq!(closed.until, now + 2_060 * MS);
+    drop(left);
 }
 
 #[test]

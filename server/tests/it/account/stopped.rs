@@ -98,8 +98,11 @@ async fn a_deletion_stopped_anywhere_comes_to_its_end(world: &World) {
         world.advance(HOUR);
         let rested = process(world, positions).await;
         world.settle().await;
-        world.advance(Duration::from_mins(1));
-        world.settle().await;
+        // Whoever is worked on just then is waited for.
+        for _ in 0..3 {
+            world.advance(Duration::from_mins(1));
+            world.settle().await;
+        }
         assert_eq!(
             stage(world, &person.user_id).await.as_deref(),
             Some("erased"),
