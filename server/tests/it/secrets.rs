@@ -170,7 +170,8 @@ impl Run {
             ("seats", "3"),
         ];
         let checkout = location(&owner.post_form("/api/buy_seats", &form).await);
-        self.pay(&checkout).await;
+        let back = crate::company::pay(&checkout, &[]).await;
+        assert!(back.contains("session_id="), "{back}");
         let home = format!("/company/{company}");
         until("the seats are there", async || {
             let back = format!("{home}?session_id={}", session_of(&checkout));

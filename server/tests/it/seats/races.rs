@@ -126,3 +126,136 @@ async fn asked_sqlite() {
 async fn asked_postgres() {
     races(Kind::Postgres, asked()).await;
 }
+
+/// Fewer seats are asked for while others claim the last one: either of them is refused.
+async fn lowered_while_claimed(kind: Kind, rounds: usize) {
+    let world = World::start(kind).await;
+    let acme = world.acme(3).await;
+    let people = world.colleagues("p", 3).await;
+    for resident in world.colleagues("resident", 2).await {
+        acme.seat(&resident).await;
+    }
+    let owner = acme.owner.user_id.clone();
+    let new = NewGroupLink {
+        plan_id: acme.plan.clone(),
+        most: 10_000,
+        domain: None,
+    };
+    let fresh = acme
+        .invites()
+        .group_link(&owner, &acme.id, &new)
+        .await
+        .unwrap();
+    let group = acme.token_of(&fresh).await;
+    let (mut lowered, mut claimed) = (0, 0);
+    for round in 0..rounds {
+        world.state.limits.forget();
+        let seats = acme.seats();
+        let shown = seats.preview(&owner, &acme.id, 2).await.unwrap();
+        let claims = people.iter().map(|one| {
+            let state = world.state.clone();
+            let (user, token) = (one.user_id.clone(), group.clone());
+            // At once, when the price is looked up again, or when Stripe is asked for fewer.
+            let (path, before) = waited(&world, &acme, round);
+            let stripe = world.sandbox.world.clone();
+            tokio::spawn(async move {
+                while path
+                    .as_ref()
+                    .is_some_and(|path| asked_for(&stripe, path) == before)
+                {
+                    tokio::task::yield_now().await;
+                }
+                server::invites::Invites(state)
+                    .claim(&user, &token)
+                    .await
+                    .is_ok()
+            })
+        });
+        let lowering = seats.confirm(&owner, &acme.id, &shown.seen);
+        let (claims, fewer) = tokio::join!(join_all(claims), lowering);
+        let won = claims
+            .into_iter()
+            .filter(|done| *done.as_ref().unwrap())
+            .count();
+        world.settle().await;
+        let pool = acme.pool().await;
+        assert!(
+            pool.held() <= pool.paid && pool.over.is_none(),
+            "round {round}: {pool:?}"
+        );
+        assert_eq!(pool.ceiling, None, "round {round}");
+        let is_lower = fewer.is_ok();
+        assert_eq!(
+            (won, is_lower),
+            (usize::from(!is_lower), is_lower),
+            "round {round}: {fewer:?}"
+        );
+        if is_lower {
+            lowered += 1;
+            world.state.limits.forget();
+            let shown = seats.preview(&owner, &acme.id, 3).await.unwrap();
+            seats.confirm(&owner, &acme.id, &shown.seen).await.unwrap();
+        } else {
+            claimed += 1;
+            free_all(&world, &acme, &people).await;
+        }
+        // Stripe makes twenty invoices of a subscription a day.
+        if round % 8 == 7 {
+            world.advance(std::time::Duration::from_hours(25));
+        }
+        world.settle().await;
+    }
+    println!("{rounds} races: {lowered} lowered, {claimed} claimed");
+    assert!(
+        lowered > 0 && claimed > 0,
+        "{lowered} lowered, {claimed} claimed"
+    );
+    world.finish().await;
+}
+
+/// What claims wait for in this round, and how often it was asked before.
+fn waited(world: &World, acme: &Acme<'_>, round: usize) -> (Option<String>, usize) {
+    let path = match round % 3 {
+        0 => return (None, 0),
+        1 => "/v1/invoices/create_preview".to_owned(),
+        _ => format!("/v1/subscriptions/{}", acme.subscription),
+    };
+    let before = asked_for(&world.sandbox.world, &path);
+    (Some(path), before)
+}
+
+fn asked_for(world: &sandbox::shell::SharedWorld, path: &str) -> usize {
+    let world = world.lock().unwrap();
+    let calls = world.calls.iter();
+    calls
+        .filter(|call| call.method == "POST" && call.path == path)
+        .count()
+}
+
+async fn free_all(world: &World, acme: &Acme<'_>, people: &[Colleague]) {
+    for one in people {
+        if let Some((seat, state)) = acme.seat_of(one).await
+            && state == "claimed"
+        {
+            acme.seats()
+                .free(&acme.owner.user_id, &acme.id, &seat)
+                .await
+                .unwrap();
+        }
+    }
+    world.settle().await;
+}
+
+mod lowering {
+    use super::{Kind, lowered_while_claimed};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn sqlite() {
+        lowered_while_claimed(Kind::Sqlite, 16).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn postgres() {
+        lowered_while_claimed(Kind::Postgres, 16).await;
+    }
+}

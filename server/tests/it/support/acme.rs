@@ -195,7 +195,7 @@ impl Acme<'_> {
     /// (id, state) of the seat somebody has, the newest first.
     pub async fn seat_of(&self, colleague: &Colleague) -> Option<(String, String)> {
         sqlx::query_as(
-            "SELECT id, state FROM seats WHERE company_id = $1 AND user_id = $2 ORDER BY changed_at DESC, id LIMIT 1",
+            "SELECT id, state FROM seats WHERE company_id = $1 AND user_id = $2 ORDER BY CASE WHEN state = 'revoked' THEN 1 ELSE 0 END, changed_at DESC, id LIMIT 1",
         )
         .bind(&self.id)
         .bind(&colleague.user_id)
