@@ -230,7 +230,7 @@ impl CompanyError {
             _ => Told {
                 status: 409,
                 title: "This seat is not what it was.",
-                meaning: "Nothing was changed. It was claimed, freed or invited anew while the page was open.",
+                meaning: "No seat was changed by this. It was claimed, freed or invited anew while the page was open.",
                 next: "This page shows how the seats are now.",
                 action: None,
             },
