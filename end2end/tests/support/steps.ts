@@ -40,9 +40,15 @@ export async function choose(page: Page, plan = "Member", every: "month" | "year
   await page.locator("#card_number").waitFor();
 }
 
-/** On Stripe's page: types that card and presses the button, whatever comes of it. */
+/** On Stripe's page: types that card, and an address where one is asked for, and presses the button,
+ * whatever comes of it. */
 export async function pay(page: Page, card: string): Promise<void> {
   await page.locator("#card_number").fill(card);
+  const address = { line1: "Ockham Street 1", postal_code: "10115", city: "Berlin" };
+  for (const [part, text] of Object.entries(address)) {
+    const field = page.locator(`#${part}`);
+    if (await field.count()) await field.fill(text);
+  }
   await page.locator("#exp").fill("12 / 49");
   await page.locator("#cvc").fill("123");
   await page.locator("#pay").click();
