@@ -1,7 +1,7 @@
 /** Companies: seats bought, given, taken and freed, by two people in two browsers. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { becomeMember, CARD, consent, faint, fits, flaws, heading, pay, signIn } from "./support/steps.ts";
+import { CARD, consent, faint, fits, flaws, heading, pay, signIn } from "./support/steps.ts";
 import { eventually, ROLE, stage, type World } from "./support/world.ts";
 
 const scene = stage();
