@@ -1,11 +1,13 @@
 //! Every function, asked by somebody who may not: the same answer as of a company that is not there.
 
 use super::{company, confirm, port, preview, purchase};
+use crate::login::site::Browser;
 use crate::on_both;
 use crate::support::World;
 use crate::support::acme::{Acme, Colleague};
 use app::company::{CompanyError, CompanyPort, CompanyRole, Purchase, Seen};
 use app::seats::SeatsPort;
+use reqwest::StatusCode;
 
 /// Asks for everything that is asked of one company; answers what each was told.
 async fn everything(
@@ -149,3 +151,18 @@ async fn who_was_dismissed_may_no_more(world: &World) {
     world.settle().await;
 }
 on_both!(who_was_dismissed_may_no_more);
+
+async fn what_reaches_stripe_counts_against_the_address(world: &World) {
+    for path in ["buy_seats", "company_portal", "confirm_number"] {
+        world.state.limits.forget();
+        let mut browser = Browser::new(&world.base, &world.base);
+        let mut refused = 0;
+        for _ in 0..31 {
+            let form = [("company", "com_x"), ("seen", "x")];
+            let answer = browser.post_form(&format!("/api/{path}"), &form).await;
+            refused += usize::from(answer.status() == StatusCode::TOO_MANY_REQUESTS);
+        }
+        assert_eq!(refused, 1, "{path}");
+    }
+}
+on_both!(what_reaches_stripe_counts_against_the_address);
