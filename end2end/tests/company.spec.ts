@@ -1,7 +1,7 @@
 /** Companies: seats bought, given, taken and freed, by two people in two browsers. */
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import { CARD, consent, faint, fits, flaws, heading, pay, signIn } from "./support/steps.ts";
+import { becomeMember, CARD, consent, faint, fits, flaws, heading, pay, signIn } from "./support/steps.ts";
 import { eventually, ROLE, stage, type World } from "./support/world.ts";
 
 const scene = stage();
@@ -33,7 +33,8 @@ async function found(page: Page, name: string, seats: number): Promise<string> {
   await page.getByRole("button", { name: "Go to payment" }).click();
   await page.locator("#card_number").waitFor();
   await pay(page, CARD.works);
-  await heading(page, new RegExp(`^All ${seats} seats are free\\.`)).waitFor();
+  const free = seats === 1 ? "Your seat is free." : `All ${seats} seats are free.`;
+  await heading(page, new RegExp(`^${free}`)).waitFor();
   return bare(page);
 }
 
@@ -47,8 +48,8 @@ async function invite(page: Page, list: string): Promise<void> {
 async function link(world: World, to: string): Promise<string> {
   return eventually(async () => {
     const { mail } = await world.sandbox.control("GET", "state");
-    const texts = (mail.messages ?? mail).filter((one: any) => JSON.stringify(one.to).includes(to));
-    const found = texts.map((one: any) => /\/invite\/\S+/.exec(one.text)?.[0]).filter(Boolean);
+    const letters = mail.filter((one: any) => one.recipients.includes(to));
+    const found = letters.map((one: any) => /\/invite\/[\w-]+/.exec(one.text)?.[0]).filter(Boolean);
     assert.ok(found.length > 0, `no invite was sent to ${to}`);
     return found.at(-1) as string;
   });
@@ -141,6 +142,82 @@ for (const javaScriptEnabled of [true, false]) {
     await heading(page, /^2 of 3 seats are taken\./).waitFor();
   });
 
+  scene(`every refusal of a link is its own page with its own way on${how}`, async ({ world, visitor }) => {
+    const admin = await visitor({ javaScriptEnabled });
+    await signIn(admin, await world.person(named("Sophie Germain")));
+    const company = await found(admin, "Germain & Co", 2);
+    const guest = await visitor({ javaScriptEnabled, expected: REFUSED });
+    const someone = await world.person(named("Wang Zhenyi"));
+    await signIn(guest, someone);
+    const refused = async (address: string, status: number, title: string | RegExp) => {
+      const answer = await guest.goto(address);
+      assert.equal(answer?.status(), status, String(title));
+      await heading(guest, title).waitFor();
+      assert.equal(await guest.getByRole("button", { name: "Take the seat" }).count(), 0);
+      assert.doesNotMatch(await guest.title(), /[A-Za-z0-9_-]{30}/, "no token in a title");
+      if (javaScriptEnabled) await good(guest);
+    };
+
+    await refused(`/invite/${"A".repeat(43)}`, 404, "This link leads to no invite.");
+    await refused("/invite/short", 404, "This link leads to no invite.");
+
+    await invite(admin, mail("Mary Ward"));
+    await admin.getByText("1 person is invited.").waitFor();
+    const foreign = await link(world, mail("Mary Ward"));
+    await refused(foreign, 403, "This invite is for another e-mail address.");
+    await guest.getByRole("link", { name: "Sign in with another account" }).waitFor();
+    await world.sandbox.control("POST", "discord/email", { user: someone, email: mail("Wang Zhenyi"), unverified: true });
+    await signIn(guest, someone);
+    await refused(foreign, 403, "Discord has not confirmed your e-mail address.");
+    await world.sandbox.control("POST", "discord/email", { user: someone, email: mail("Wang Zhenyi") });
+    await signIn(guest, someone);
+
+    await row(admin, mail("Mary Ward")).getByRole("button", { name: /^Resend/ }).click();
+    await admin.getByText("The invite is on its way again.").waitFor();
+    await refused(foreign, 410, "A newer link was made in place of this one.");
+    const newer = await eventually(async () => {
+      const found = await link(world, mail("Mary Ward"));
+      assert.notEqual(found, foreign);
+      return found;
+    });
+    await row(admin, mail("Mary Ward")).getByRole("button", { name: /^Take back/ }).click();
+    await admin.getByText("The seat is free.").waitFor();
+    await refused(newer, 410, "This invite was taken back.");
+
+    await invite(admin, mail("Wang Zhenyi"));
+    await admin.getByText("1 person is invited.").waitFor();
+    const own = await link(world, mail("Wang Zhenyi"));
+    await claim(guest, own);
+    await refused(own, 410, "This invite was used already.");
+
+    // A link for a domain, with room for one.
+    await admin.goto(company);
+    const links = admin.getByRole("region", { name: "Links for a group" });
+    await links.getByLabel("At most").fill("1");
+    await links.getByLabel(/^Only for addresses/).fill("else.example");
+    await links.getByRole("button", { name: "Make a group link" }).click();
+    const fresh = await admin.getByLabel("Link", { exact: true }).inputValue();
+    if (javaScriptEnabled) await good(admin);
+    await refused(fresh, 409, "You have a seat there already.");
+    const stranger = await visitor({ javaScriptEnabled, expected: REFUSED });
+    await signIn(stranger, await world.person(named("Caroline Herschel")));
+    const answer = await stranger.goto(fresh);
+    assert.equal(answer?.status(), 403);
+    await heading(stranger, "This invite is for addresses of the company alone.").waitFor();
+
+    // Nobody else fits once the seats are taken.
+    await admin.goto(company);
+    await admin.getByRole("region", { name: "Links for a group" }).getByLabel("At most").fill("5");
+    await admin.getByRole("region", { name: "Links for a group" }).getByRole("button", { name: "Make a group link" }).click();
+    const open = await admin.getByLabel("Link", { exact: true }).inputValue();
+    await admin.goto(company);
+    await admin.getByRole("button", { name: "Take a seat yourself" }).click();
+    await admin.getByText("You have a seat now.").waitFor();
+    const full = await stranger.goto(open);
+    assert.equal(full?.status(), 409);
+    await heading(stranger, "No seat of the company is free.").waitFor();
+  });
+
   scene(`more seats say what they cost, and fewer than are held are refused${how}`, async ({ world, visitor }) => {
     const page = await visitor({ javaScriptEnabled, expected: REFUSED });
     const person = await world.person(named("Florence Nightingale"));
@@ -228,6 +305,56 @@ for (const javaScriptEnabled of [true, false]) {
     await heading(other, /^1 of 2 seats is taken\./).waitFor();
   });
 }
+
+scene("a company of others looks like one that is not there", async ({ world, visitor }) => {
+  const owner = await visitor();
+  await signIn(owner, await world.person("Mileva Maric"));
+  const company = await found(owner, "Patent Office", 1);
+  const stranger = await visitor({ expected: REFUSED });
+  await signIn(stranger, await world.person("Lise Meitner"));
+  const missing = company.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+  const seen = async (address: string) => {
+    const answer = await stranger.goto(address);
+    const main = await stranger.locator("main").innerHTML();
+    return [answer?.status(), await stranger.title(), main];
+  };
+  for (const page of ["", "/number", "/number?seats=2", "/over", "/invite", "?q=a&page=2"]) {
+    const [theirs, nobodys] = [await seen(`${company}${page}`), await seen(`${missing}${page}`)];
+    assert.deepEqual(theirs, nobodys, page);
+    assert.equal(theirs[0], 404);
+  }
+  for (const endpoint of ["rename_company", "company_portal", "take_seat", "free_seat", "undo_seat", "leave_seat", "make_way", "confirm_number", "open_invite", "resend_invite", "invite_link", "group_link", "end_group_link", "appoint", "dismiss", "buy_seats"]) {
+    const post = (id: string) =>
+      stranger.evaluate(
+        async ([endpoint, id]) => {
+          const body = new URLSearchParams({ company: id ?? "", name: "x", plan: "p", seat: "s", most: "1", link: "l", whom: "w", role: "admin", seen: "1", founded: "true" });
+          const answer = await fetch(`/api/${endpoint}`, { method: "POST", body, headers: { accept: "application/json" } });
+          return [answer.status, await answer.text()];
+        },
+        [endpoint, id],
+      );
+    const [theirs, nobodys] = [await post(company.split("/")[2] ?? ""), await post(missing.split("/")[2] ?? "")];
+    assert.deepEqual(theirs, nobodys, endpoint);
+    assert.equal(theirs[0], 404, endpoint);
+  }
+});
+
+scene("whoever pays for themselves is asked what to do with it once they have a seat", async ({ world, visitor }) => {
+  const [owner, member] = [await world.person("Rosa Parks"), await world.person("Ella Baker")];
+  const admin = await visitor();
+  await signIn(admin, owner);
+  await found(admin, "Montgomery", 2);
+  await invite(admin, "ella.baker@example.org");
+  await admin.getByText("1 person is invited.").waitFor();
+  const page = await visitor();
+  await becomeMember(page, member, "Member");
+  await claim(page, await link(world, "ella.baker@example.org"));
+  await page.getByRole("link", { name: "End my own membership" }).click();
+  await page.waitForURL(`${world.base}/billing/cancel`);
+  await page.goto("/billing");
+  await heading(page, /^You’re in\. Renews on /).waitFor();
+  await page.getByRole("region", { name: "Your seats" }).getByText("Montgomery").waitFor();
+});
 
 scene("everything is reached and done by keyboard alone", async ({ world, visitor }) => {
   const page = await visitor();

@@ -8,6 +8,7 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import type { Page } from "playwright-core";
 import { root } from "./processes.ts";
+import { companies } from "./screenshots-company.ts";
 import { active, becomeMember, CARD, choose, heading, pay, signIn, station } from "./steps.ts";
 import { eventually, OPERATOR, startWorld, type World } from "./world.ts";
 
@@ -334,9 +335,10 @@ const GROUPS: Record<string, ((world: World) => Promise<void>)[]> = {
   passes: [passes],
   trials: [beside, trialOver],
   plans: [codes],
+  company: [(world) => companies(world, picture)],
   desk: [desk],
 };
-const groups = wanted.length > 0 ? wanted : ["doors", "plans", "states", "desk"];
+const groups = wanted.length > 0 ? wanted : ["doors", "plans", "states", "company", "desk"];
 const unknown = groups.filter((group) => !GROUPS[group]);
 if (unknown.length > 0) throw new Error(`no group ${unknown.join(", ")}: ${Object.keys(GROUPS).join(", ")}`);
 const world = await startWorld({ PAUSE_OFFER_MONTHS: "1,2,3", PROMOTION_CODES: "on" });
