@@ -165,12 +165,15 @@ for (const javaScriptEnabled of [true, false]) {
     await admin.getByText("1 person is invited.").waitFor();
     const foreign = await link(world, mail("Mary Ward"));
     await refused(foreign, 403, "This invite is for another e-mail address.");
-    await guest.getByRole("link", { name: "Sign in with another account" }).waitFor();
     await world.sandbox.control("POST", "discord/email", { user: someone, email: mail("Wang Zhenyi"), unverified: true });
-    await signIn(guest, someone);
+    await guest.getByRole("link", { name: "Sign in with another account" }).click();
+    await consent(guest, someone);
+    await heading(guest, "Discord has not confirmed your e-mail address.").waitFor();
     await refused(foreign, 403, "Discord has not confirmed your e-mail address.");
     await world.sandbox.control("POST", "discord/email", { user: someone, email: mail("Wang Zhenyi") });
-    await signIn(guest, someone);
+    await guest.getByRole("link", { name: "Sign in once more" }).click();
+    await consent(guest, someone);
+    await heading(guest, "This invite is for another e-mail address.").waitFor();
 
     await row(admin, mail("Mary Ward")).getByRole("button", { name: /^Resend/ }).click();
     await admin.getByText("The invite is on its way again.").waitFor();
@@ -216,6 +219,19 @@ for (const javaScriptEnabled of [true, false]) {
     const full = await stranger.goto(open);
     assert.equal(full?.status(), 409);
     await heading(stranger, "No seat of the company is free.").waitFor();
+
+    // Nobody took the seat in time.
+    await row(admin, named("Sophie Germain")).getByRole("button", { name: /^Free/ }).click();
+    await admin.getByText("The seat is free.").waitFor();
+    await invite(admin, mail("Mary Ward"));
+    await admin.getByText("1 person is invited.").waitFor();
+    const late = await eventually(async () => {
+      const found = await link(world, mail("Mary Ward"));
+      assert.ok(![foreign, newer].includes(found));
+      return found;
+    });
+    await world.sandbox.control("POST", "clock", { advance_days: 8 });
+    await eventually(() => refused(late, 410, "This invite has expired."), 20_000);
   });
 
   scene(`more seats say what they cost, and fewer than are held are refused${how}`, async ({ world, visitor }) => {
@@ -323,11 +339,11 @@ scene("a company of others looks like one that is not there", async ({ world, vi
     assert.deepEqual(theirs, nobodys, page);
     assert.equal(theirs[0], 404);
   }
-  for (const endpoint of ["rename_company", "company_portal", "take_seat", "free_seat", "undo_seat", "leave_seat", "make_way", "confirm_number", "open_invite", "resend_invite", "invite_link", "group_link", "end_group_link", "appoint", "dismiss", "buy_seats"]) {
+  for (const endpoint of ["rename_company", "company_portal", "take_seat", "free_seat", "undo_seat", "leave_seat", "make_way", "confirm_number", "open_invite", "resend_invite", "invite_link", "group_link", "end_group_link", "appoint", "dismiss"]) {
     const post = (id: string) =>
       stranger.evaluate(
         async ([endpoint, id]) => {
-          const body = new URLSearchParams({ company: id ?? "", name: "x", plan: "p", seat: "s", most: "1", link: "l", whom: "w", role: "admin", seen: "1", founded: "true" });
+          const body = new URLSearchParams({ company: id ?? "", name: "x", plan: "p", seat: "s", most: "1", link: "l", whom: "w", role: "admin", seen: "1" });
           const answer = await fetch(`/api/${endpoint}`, { method: "POST", body, headers: { accept: "application/json" } });
           return [answer.status, await answer.text()];
         },
@@ -353,7 +369,7 @@ scene("whoever pays for themselves is asked what to do with it once they have a 
   await page.waitForURL(`${world.base}/billing/cancel`);
   await page.goto("/billing");
   await heading(page, /^You’re in\. Renews on /).waitFor();
-  await page.getByRole("region", { name: "Your seats" }).getByText("Montgomery").waitFor();
+  await page.getByRole("region", { name: "Your seats" }).getByRole("link", { name: "Montgomery" }).waitFor();
 });
 
 scene("everything is reached and done by keyboard alone", async ({ world, visitor }) => {

@@ -47,6 +47,7 @@ fn kind(kind: &str) -> String {
     match kind {
         "subscription" => "Subscription".to_owned(),
         "pass" => "Pass".to_owned(),
+        "seat" => "Seat".to_owned(),
         "entitlement" => "Membership".to_owned(),
         "role" => "Role".to_owned(),
         "discord" => "Discord".to_owned(),

@@ -46,7 +46,7 @@ pub fn InviteLink() -> impl IntoView {
 
 async fn claim(port: &dyn InvitesPort, viewer: Option<&Viewer>, token: &str) -> AnyView {
     let Some(viewer) = viewer else {
-        answer::see_other(&sign_in(token));
+        answer::see_other(&sign_in(token, false));
         return refused(InviteError::NotSignedIn, None, token, None);
     };
     match port.claim(&viewer.user_id, token).await {
@@ -63,10 +63,11 @@ async fn claim(port: &dyn InvitesPort, viewer: Option<&Viewer>, token: &str) -> 
     }
 }
 
-/// Signing in comes back to the link.
-fn sign_in(token: &str) -> String {
+/// Signing in comes back to the link. Whoever is signed in is asked by Discord who they are.
+fn sign_in(token: &str, signed_in: bool) -> String {
     let here = format!("/invite/{}", answer::query_value(token));
-    format!("/login?next={}", answer::query_value(&here))
+    let again = if signed_in { "&another=1" } else { "" };
+    format!("/login?next={}{again}", answer::query_value(&here))
 }
 
 /// Pages of links are for nobody else: not for lists of pages, and not to be named in a title.
@@ -88,6 +89,7 @@ fn refused(
     let told: Told = error.told();
     let (other, label) = match error {
         InviteError::NotSignedIn => (true, "Sign in with Discord"),
+        InviteError::Unverified => (viewer.is_some(), "Sign in once more"),
         error => (
             viewer.is_some() && error.another_account_may(),
             "Sign in with another account",
@@ -95,7 +97,7 @@ fn refused(
     };
     let again = other.then(|| {
         view! {
-            <a class="button ink" href=sign_in(token)>
+            <a class="button ink" href=sign_in(token, viewer.is_some())>
                 <Icon mark=Mark::Discord />
                 {label}
             </a>
@@ -180,7 +182,7 @@ fn Shown(invite: Invite, token: String, viewer: Option<Viewer>) -> impl IntoView
         .into_any(),
         None => view! {
             <p class="actions">
-                <a class="button ink large" href=sign_in(&token)>
+                <a class="button ink large" href=sign_in(&token, false)>
                     <Icon mark=Mark::Discord />
                     "Sign in with Discord to take it"
                 </a>

@@ -127,7 +127,9 @@ impl Bucket {
     /// `Reset-After` counted from the sending and from the receiving: an end that is surely later
     /// is another window's. `others` are under way besides.
     fn learn(&mut self, told: &Told, others: u32, sent: Instant, now: Instant) {
-        self.limit = told.limit.max(1);
+        let limit = told.limit.max(1);
+        let another = self.limit != limit;
+        self.limit = limit;
         let (soonest, latest) = (sent + told.reset_after, now + told.reset_after);
         let may_be = |end: Instant| soonest <= end + ROUNDED;
         if self.ended.is_some_and(may_be) {
@@ -142,6 +144,11 @@ impl Bucket {
                 self.ended = Some(end);
                 self.resets_at = Some(latest);
                 // They may count in it, and are not told yet.
+                self.remaining = told.remaining.saturating_sub(others);
+            }
+            // Places were counted down from a limit that is no more.
+            None if another => {
+                self.resets_at = Some(latest);
                 self.remaining = told.remaining.saturating_sub(others);
             }
             None => {

@@ -63,7 +63,7 @@ async fn begin(
         .limits
         .check(LimitKind::LoginAddress, &client.limit_key(), now)?;
     let browser = sessions::of_browser(session, &state.rng, true, now).await?;
-    to_discord(state, &browser, purpose, MOVE.to_owned()).await
+    to_discord(state, &browser, purpose, true, MOVE.to_owned()).await
 }
 
 async fn fresh(state: &AppState, session: &Session) -> Result<bool, LoginError> {

@@ -32,7 +32,7 @@ pub use viewer::load_viewer;
 /// Where one lands when no address was wanted.
 const HOME: &str = "/";
 
-/// `GET /login?next=&join=1`, `GET /auth/callback`, `POST /logout`. Wants [`session_layer`]
+/// `GET /login?next=&join=1&another=1`, `GET /auth/callback`, `POST /logout`. Wants [`session_layer`]
 /// around it.
 pub fn routes() -> Router<AppState> {
     Router::new()
@@ -145,7 +145,9 @@ async fn begin(
         .and_then(|next| own_path(&next))
         .unwrap_or_else(|| HOME.to_owned());
     let signed_in = viewer::of_session(&state, &session).await?.is_some();
-    if signed_in && field(query, "join").as_deref() != Some("1") {
+    let wants = |what: &str| field(query, what).as_deref() == Some("1");
+    let another = wants("another");
+    if signed_in && !another && !wants("join") {
         return Ok(go(&next));
     }
     let now = state.clock.wall_ms();
@@ -153,17 +155,19 @@ async fn begin(
         .limits
         .check(LimitKind::LoginAddress, &client.limit_key(), now)?;
     let browser = sessions::of_browser(&session, &state.rng, signed_in, now).await?;
-    to_discord(&state, &browser, Purpose::SignIn, next).await
+    to_discord(&state, &browser, Purpose::SignIn, another, next).await
 }
 
-/// Keeps a sign-in that begins, and leads to Discord's consent page.
+/// Keeps a sign-in that begins, and leads to Discord's consent page; with `asks`, also whoever has
+/// consented before.
 async fn to_discord(
     state: &AppState,
     browser: &str,
     purpose: Purpose,
+    asks: bool,
     next: String,
 ) -> Result<Response, LoginError> {
-    let asked = discord::ask(state, purpose != Purpose::SignIn);
+    let asked = discord::ask(state, asks);
     let begun = pending::Pending {
         verifier: asked.verifier,
         next,

@@ -416,6 +416,12 @@ async fn whoever_is_signed_in_goes_straight_on_unless_they_want_to_be_added(kind
         browser.whoami().await,
         format!("{GRACE} Grace Hopper, operator")
     );
+    // Another account: Discord asks even a browser that has consented before.
+    let authorize = location(&browser.get("/login?another=1&next=/billing").await);
+    assert!(authorize.contains("prompt=consent"), "{authorize}");
+    let back = site.consent(&authorize, ADA, "authorize").await;
+    assert_eq!(location(&browser.get(&back).await), "/billing");
+    assert!(browser.whoami().await.starts_with(ADA));
 }
 
 on_both_sites!(the_id_changes_at_sign_in_and_the_old_one_is_worthless);

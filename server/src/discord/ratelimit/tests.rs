@@ -111,6 +111,26 @@ fn routes_of_one_bucket_share_its_places() {
 }
 
 #[test]
+fn a_limit_that_changed_counts_from_the_first_answer_that_tells_it() {
+    for (limit, left, goes) in [("50", "49", 48), ("2", "1", 0)] {
+        let gates = Gates::default();
+        let now = Instant::now();
+        let roles = bucket("roles", "10", "9", "1");
+        asked(&gates, Route::AddRole, &roles, now, MS);
+        let after = now + 1001 * MS;
+        let (told, _other) = (
+            go(&gates, Route::AddRole, after).unwrap(),
+            go(&gates, Route::AddRole, after).unwrap(),
+        );
+        let answer = bucket("roles", limit, left, "1");
+        told.learn(StatusCode::NO_CONTENT, &answer, after + MS);
+        let at = after + 2 * MS;
+        let held: Vec<_> = std::iter::from_fn(|| go(&gates, Route::AddRole, at).ok()).collect();
+        assert_eq!(held.len(), goes, "of {limit}");
+    }
+}
+
+#[test]
 fn what_is_under_way_at_the_end_of_a_window_may_count_in_the_next() {
     let gates = Gates::default();
     let now = Instant::now();
