@@ -1,6 +1,6 @@
 /** Pictures of a company's pages, for `screenshots.ts`. */
 import type { Page } from "playwright-core";
-import { CARD, heading, pay, signIn } from "./steps.ts";
+import { CARD, consent, heading, pay, signIn } from "./steps.ts";
 import { eventually, type World } from "./world.ts";
 
 type Picture = (page: Page, name: string) => Promise<void>;
@@ -75,7 +75,10 @@ async function invited(world: World, link: string, picture: Picture): Promise<vo
   await picture(page, "invite-signed-out");
   await signIn(page, await world.person("Somebody Else"), link);
   await picture(page, "invite-other-address");
-  await signIn(page, await world.person("Emmy Noether"), link);
+  const emmy = await world.person("Emmy Noether");
+  await page.getByRole("link", { name: "Sign in with another account" }).click();
+  await consent(page, emmy);
+  await page.getByRole("button", { name: "Take the seat" }).waitFor();
   await picture(page, "invite");
   await page.getByRole("button", { name: "Take the seat" }).click();
   await page.getByText("The seat is yours.").waitFor();
