@@ -1,7 +1,7 @@
 //! `/company/{id}` for its admins.
 
 use super::doing::page_of;
-use super::headline::{headline, meaning};
+use super::headline::{headline, meaning, taken};
 use super::notices::{self, Back};
 use super::{Company, CompanyError, CompanyStanding, particulars, people};
 use crate::billing::StateWord;
@@ -44,7 +44,10 @@ pub async fn admin(
     let meters = company
         .pools
         .iter()
-        .map(|pool| view! { <Meter pool=pool.clone() named=several /> })
+        .map(|pool| {
+            let counted = first == taken(pool.held(), pool.paid);
+            view! { <Meter pool=pool.clone() named=several said=!counted /> }
+        })
         .collect_view();
     let billing = particulars::billing(&company);
     Ok(view! {

@@ -68,8 +68,10 @@ pub fn Meter(
     pool: Pool,
     /// Its plan is named: there are several.
     named: bool,
+    /// The number is said: no headline says it already.
+    said: bool,
 ) -> impl IntoView {
-    let said = taken(pool.held(), pool.paid);
+    let said = said.then(|| view! { <p class="meter-said">{taken(pool.held(), pool.paid)}</p> });
     let free = pool.free();
     let figure = |class: &'static str, count: i64, word: &'static str| {
         view! {
@@ -90,7 +92,7 @@ pub fn Meter(
     view! {
         <div class="meter">
             {name}
-            <p class="meter-said">{said}</p>
+            {said}
             <Bar claimed invited paid />
             <dl class="counts">
                 {figure("claimed", claimed, "Claimed")}

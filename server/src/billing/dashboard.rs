@@ -53,7 +53,8 @@ pub async fn dashboard(state: &AppState, user_id: &str) -> Result<Dashboard, DbE
             _ if over.is_some() => stations::pass_over(),
             _ => match subscription.filter(|_| standing == Standing::TrialOver) {
                 Some(row) => stations::trial_over(row, card.is_some(), pending.is_some()),
-                None => stations::payment(subscription, standing),
+                None => stations::by_company(&rows, standing)
+                    .unwrap_or_else(|| stations::payment(subscription, standing)),
             },
         },
         pending,

@@ -115,6 +115,7 @@ pub struct UserRow {
 /// A seat at a company.
 #[derive(FromRow)]
 pub struct SeatRow {
+    pub id: String,
     pub company: String,
     pub plan_name: Option<String>,
     pub state: String,
@@ -140,6 +141,23 @@ pub struct Rows {
     pub change: Option<ChangeRow>,
     /// Prices of changes, by their ids.
     pub prices: HashMap<String, PlanPrice>,
+}
+
+impl Rows {
+    /// The state of what that seat gives.
+    pub fn given_by(&self, seat: &SeatRow) -> Option<&str> {
+        let given = self
+            .entitlements
+            .iter()
+            .find(|row| row.source_id == seat.id);
+        given.map(|row| row.state.as_str())
+    }
+
+    pub fn is_of_a_seat(&self, entitlement: &EntitlementRow) -> bool {
+        self.seats
+            .iter()
+            .any(|seat| seat.id == entitlement.source_id)
+    }
 }
 
 pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbError> {
@@ -196,7 +214,7 @@ pub async fn read(conn: &mut AnyConnection, user_id: &str) -> Result<Rows, DbErr
     .fetch_all(&mut *conn)
     .await?;
     let seats = sqlx::query_as(
-        "SELECT companies.name AS company, plans.name AS plan_name, seats.state, seat_pools.paid, seats.changed_at \
+        "SELECT seats.id, companies.name AS company, plans.name AS plan_name, seats.state, seat_pools.paid, seats.changed_at \
          FROM seats JOIN companies ON companies.id = seats.company_id \
          LEFT JOIN plans ON plans.id = seats.plan_id \
          LEFT JOIN seat_pools ON seat_pools.company_id = seats.company_id AND seat_pools.plan_id = seats.plan_id \

@@ -1,7 +1,7 @@
 //! The chain Payment → Membership → Discord, each with its state, its words and what to do.
 
 use super::passes::PassRow;
-use super::rows::{GrantRow, Rows, SubscriptionRow};
+use super::rows::{GrantRow, Rows, SeatRow, SubscriptionRow};
 use app::access::{Reason, Status};
 use app::billing::{Away, RoleLine, Standing, Station, StationState};
 use app::page::dates;
@@ -162,6 +162,53 @@ pub fn paid_once(pass: &PassRow) -> Station {
     station(StationState::Granted, text, Some(pass.read_at), None)
 }
 
+/// What a company pays, for whoever pays nothing themselves and has a seat of it.
+pub fn by_company(rows: &Rows, standing: Standing) -> Option<Station> {
+    use StationState::{Attention, Ended, Granted, Waiting};
+    if !matches!(standing, Standing::None | Standing::Ended) {
+        return None;
+    }
+    let rank = |row: &SeatRow| match (row.state.as_str(), rows.given_by(row)) {
+        ("claimed", Some("granted")) => 0,
+        ("claimed", Some("grace")) => 1,
+        ("claimed", Some("hold")) => 2,
+        ("suspended", _) => 3,
+        _ => 4,
+    };
+    let held = |row: &&SeatRow| matches!(row.state.as_str(), "claimed" | "suspended");
+    let seat = rows
+        .seats
+        .iter()
+        .filter(held)
+        .min_by_key(|seat| rank(seat))?;
+    let company = &seat.company;
+    let own = Some("Ask who looks after it, or choose a plan of your own.");
+    let (state, text, advice) = match rank(seat) {
+        0 => (Granted, format!("{company} pays for your seat."), None),
+        1 => (
+            Attention,
+            format!("A payment of {company} for its seats is missing."),
+            Some("Its admins have been told. Nothing is asked of you."),
+        ),
+        2 => (
+            Waiting,
+            format!("What {company} pays is being checked."),
+            None,
+        ),
+        3 => (
+            Attention,
+            format!("{company} pays for fewer seats than are held."),
+            own,
+        ),
+        _ => (
+            Ended,
+            format!("{company} does not pay for its seats now."),
+            own,
+        ),
+    };
+    Some(station(state, &text, Some(seat.changed_at), advice))
+}
+
 pub fn pass_over() -> Station {
     let text = "It was paid once, and is used up.";
     let advice = "Choose a plan to come back.";
@@ -184,6 +231,13 @@ pub fn access(rows: &Rows, standing: Standing) -> Station {
     let text = Reason::from_word(&row.reason).map_or("", Reason::sentence);
     let (state, advice) = match row.state.as_str() {
         "granted" => (StationState::Granted, None),
+        "grace" if rows.is_of_a_seat(row) => (
+            StationState::Attention,
+            Some(row.until_at.and_then(dates::day).map_or_else(
+                || "It goes on once the company has paid.".to_owned(),
+                |day| format!("It goes on if the company pays by {day}."),
+            )),
+        ),
         "grace" => (
             StationState::Attention,
             Some(row.until_at.and_then(dates::day).map_or_else(

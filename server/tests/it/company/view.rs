@@ -4,16 +4,30 @@ use super::{DAY, EACH, company, port};
 use crate::on_both;
 use crate::support::World;
 use crate::support::acme::{Acme, Colleague};
+use app::billing::BillingPort;
 use app::company::{
     CompanyError, CompanyPort, CompanyRole, CompanyStanding, HeldSeat, SeatGives, Seen,
 };
+use app::page::dates;
 use sandbox::stripe::CardKind;
+use server::billing::Billing;
 
 async fn held(world: &World, acme: &Acme<'_>, who: &Colleague) -> HeldSeat {
     match port(world).company(&who.user_id, &acme.id).await {
         Ok(Seen::Holder(seat)) => seat,
         other => panic!("{other:?}"),
     }
+}
+
+/// Payment and membership, as the holder's own page tells them.
+async fn chain(world: &World, who: &Colleague) -> [String; 2] {
+    let billing = Billing(world.state.clone());
+    let page = billing.dashboard(&who.user_id).await.unwrap();
+    [page.payment, page.access].map(|station| {
+        let advice = station.advice.map(|advice| format!(" {advice}"));
+        let advice = advice.unwrap_or_default();
+        format!("{:?}: {}{advice}", station.state, station.text)
+    })
 }
 
 async fn a_companys_life_as_both_sides_see_it(world: &World) {
@@ -32,6 +46,13 @@ async fn a_companys_life_as_both_sides_see_it(world: &World) {
     assert_eq!(seat.plan, super::TEAM);
     assert_eq!(seat.ask, ["acmeowner"]);
     assert!(!seat.own_runs);
+    assert_eq!(
+        chain(world, &ada).await,
+        [
+            "Granted: Acme pays for your seat.",
+            "Granted: The membership is paid."
+        ]
+    );
 
     // It is to end: until then everything stays.
     world.sandbox.with(|w| {
@@ -68,6 +89,15 @@ async fn a_companys_life_as_both_sides_see_it(world: &World) {
         payment_missing: true,
     };
     assert_eq!(held(world, &acme, &ada).await.gives, until);
+    let day = dates::day(paying.ends_at.unwrap()).unwrap();
+    assert_eq!(
+        chain(world, &ada).await,
+        [
+            "Attention: A payment of Acme for its seats is missing. Its admins have been told. Nothing is asked of you."
+                .to_owned(),
+            format!("Attention: A payment is missing; access stays for now. It goes on if the company pays by {day}.")
+        ]
+    );
     assert!(acme.has_roles(&ada));
     // And stays so.
     world.advance(DAY * 30);
@@ -76,6 +106,10 @@ async fn a_companys_life_as_both_sides_see_it(world: &World) {
     assert_eq!(paying.standing, CompanyStanding::Ended);
     assert!(paying.ends_at.is_some());
     assert_eq!(held(world, &acme, &ada).await.gives, SeatGives::Lapsed);
+    assert_eq!(
+        chain(world, &ada).await[0],
+        "Ended: Acme does not pay for its seats now. Ask who looks after it, or choose a plan of your own."
+    );
     assert!(!acme.has_roles(&ada));
 }
 on_both!(a_companys_life_as_both_sides_see_it);
