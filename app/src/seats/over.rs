@@ -108,7 +108,7 @@ fn Choice(
                 <h1>{title}</h1>
                 <p class="lede">
                     {format!(
-                        "{} are paid, {} are held. On {by}{left} those ticked below make way by themselves, unless \
+                        "{} are paid, {} are held. On {by}{left}, those ticked below make way by themselves, unless \
                          you choose others or buy seats. They keep their place: as soon as a seat is free or paid again, they are back.",
                         counted(pool.paid), pool.held(),
                     )}
