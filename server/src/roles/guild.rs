@@ -45,16 +45,10 @@ pub async fn sync_guild(state: &AppState, lease: &Lease) -> Result<(), RolesErro
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
     dirty::check_fence(&state.db, &mut tx, lease, state.clock.wall_ms()).await?;
-    let roles_changed = write(&mut tx, &guild, now).await?;
-    let changed = stands(&mut tx, &bot_roles, roles_changed, now).await?;
+    let changed = learn(&mut tx, &guild, Some(&bot_roles), now, &lease.trace).await?;
     check_plans(&mut tx, &guild, &bot_roles, now).await?;
-    let mut look_at = now + LOOK_AGAIN_MS;
-    if refusal::anybody_waits(&mut tx).await? {
-        look_at = now + LOOK_SOON_MS;
-        if changed {
-            rearm::mark_waiting(&mut tx, now, &lease.trace).await?;
-        }
-    }
+    let soon = refusal::anybody_waits(&mut tx).await?;
+    let look_at = now + if soon { LOOK_SOON_MS } else { LOOK_AGAIN_MS };
     dirty::finish(&mut tx, lease, Some(look_at), now).await?;
     tx.commit().await?;
     if changed {
@@ -63,28 +57,65 @@ pub async fn sync_guild(state: &AppState, lease: &Lease) -> Result<(), RolesErro
     Ok(())
 }
 
+/// Keeps what was read of the server and, where they were read too, of the bot's own roles. Answers
+/// whether it differs from before; then whoever waits for a role is due.
+pub async fn learn(
+    conn: &mut AnyConnection,
+    guild: &GuildView,
+    bot_roles: Option<&[String]>,
+    now: i64,
+    trace: &str,
+) -> Result<bool, DbError> {
+    let roles_changed = write(conn, guild, now).await?;
+    let changed = stands(conn, bot_roles, roles_changed, now).await?;
+    if changed && refusal::anybody_waits(conn).await? {
+        rearm::mark_waiting(conn, now, trace).await?;
+    }
+    Ok(changed)
+}
+
+/// Whatever the next look sees counts as changed.
+pub async fn unseen(conn: &mut AnyConnection) -> Result<(), DbError> {
+    sqlx::query("UPDATE guild_bot SET unseen = 1 WHERE id = 'bot'")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Keeps the bot's own roles; answers whether these, or anything of the server's, differ from
 /// before.
 async fn stands(
     conn: &mut AnyConnection,
-    bot_roles: &[String],
+    bot_roles: Option<&[String]>,
     roles_changed: bool,
     now: i64,
 ) -> Result<bool, DbError> {
-    let mut sorted = bot_roles.to_vec();
-    sorted.sort_unstable();
-    let roles = sorted.join(",");
-    let old: Option<String> = sqlx::query_scalar("SELECT roles FROM guild_bot WHERE id = 'bot'")
-        .fetch_optional(&mut *conn)
-        .await?;
-    let changed = roles_changed || old.as_deref() != Some(&roles);
+    let old: Option<(String, i64)> =
+        sqlx::query_as("SELECT roles, unseen FROM guild_bot WHERE id = 'bot'")
+            .fetch_optional(&mut *conn)
+            .await?;
+    let read = bot_roles.map(|roles| {
+        let mut sorted = roles.to_vec();
+        sorted.sort_unstable();
+        sorted.join(",")
+    });
+    let (changed, roles) = match (read, old) {
+        // The first look at all is yet to come.
+        (None, None) => return Ok(roles_changed),
+        (None, Some((old, _))) => (roles_changed, old),
+        (Some(read), None) => (true, read),
+        (Some(read), Some((old, unseen))) => (roles_changed || unseen == 1 || old != read, read),
+    };
     if changed {
+        let unseen = i64::from(bot_roles.is_none());
         sqlx::query(
             "INSERT INTO guild_bot (id, roles, changed_at) VALUES ('bot', $1, $2) \
-             ON CONFLICT (id) DO UPDATE SET roles = excluded.roles, changed_at = excluded.changed_at",
+             ON CONFLICT (id) DO UPDATE SET roles = excluded.roles, changed_at = excluded.changed_at, \
+             unseen = guild_bot.unseen * $3",
         )
         .bind(&roles)
         .bind(now)
+        .bind(unseen)
         .execute(conn)
         .await?;
     }
@@ -92,11 +123,12 @@ async fn stands(
 }
 
 /// Reads the guild's roles now, for a role nobody has seen yet.
-pub async fn refresh(state: &AppState) -> Result<(), RolesError> {
+pub async fn refresh(state: &AppState, trace: &str) -> Result<(), RolesError> {
     let guild = state.discord.guild().await?;
     let mut tx = state.db.begin().await?;
-    write(&mut tx, &guild, state.clock.policy_ms()).await?;
+    learn(&mut tx, &guild, None, state.clock.policy_ms(), trace).await?;
     tx.commit().await?;
+    state.work.notify_one();
     Ok(())
 }
 

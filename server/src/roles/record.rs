@@ -101,9 +101,15 @@ pub struct Grant {
     pub held_by: Option<String>,
     held_act: Option<String>,
     asked_at: Option<i64>,
+    code: Option<i64>,
 }
 
 impl Grant {
+    /// Discord refused it before, and nothing came of it since.
+    pub fn is_refused(&self) -> bool {
+        self.state == "refused" || (self.state == "revoking" && self.code.is_some())
+    }
+
     /// Ours, and not over. `Present` is not, nor is a refused one: a role that is there all the
     /// same was given by somebody else.
     pub fn is_ours(&self) -> bool {
@@ -123,7 +129,7 @@ pub async fn grants(
     user_id: &str,
 ) -> Result<BTreeMap<String, Grant>, DbError> {
     let rows: Vec<Grant> = sqlx::query_as(
-        "SELECT role_id, state, held_by, held_act, asked_at FROM grants WHERE user_id = $1",
+        "SELECT role_id, state, held_by, held_act, asked_at, code FROM grants WHERE user_id = $1",
     )
     .bind(user_id)
     .fetch_all(conn)

@@ -1,10 +1,10 @@
 //! Why Discord refused a role, told so that it can be mended; and who it is not asked for again
 //! until something changed.
 
-use super::RolesError;
+use super::{RolesError, guild};
 use crate::db::DbError;
 use crate::db::dirty::{self, Class, SubjectKind};
-use crate::discord::{DiscordError, FailureClass, GuildView, explain_50013};
+use crate::discord::{DiscordError, FailureClass, GuildView, RoleObstacle, explain_50013};
 use crate::state::AppState;
 use sqlx::AnyConnection;
 
@@ -19,24 +19,40 @@ pub struct Refusal {
 }
 
 /// What an answer means. 50013 has two causes, and the server's roles as they are now tell which;
-/// the guild is marked, so that our rows learn of it too.
+/// our rows learn of them, so that mending them is seen as a change, and the guild is marked. Where
+/// they do not tell, it may be mended already: then the next look is a change whatever it sees, but
+/// not for whoever was refused `again`.
 pub async fn told(
     state: &AppState,
     role_id: &str,
     error: &DiscordError,
+    again: bool,
     trace: &str,
 ) -> Result<Refusal, RolesError> {
     let mut detail = error.advice();
     if *error == DiscordError::MissingPermissions {
-        match look(state).await {
-            Ok((guild, roles)) => detail = explain_50013(&guild, &roles, role_id).advice(),
+        let seen = match look(state).await {
+            Ok(seen) => Some(seen),
             Err(error) if error.class() == FailureClass::StopAll => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(error = %error, "why Discord refused a role could not be looked up");
+                None
             }
-        }
+        };
         let now = state.clock.policy_ms();
         let mut tx = state.db.begin().await?;
+        let is_seen = match &seen {
+            Some((guild, roles)) => {
+                let obstacle = explain_50013(guild, roles, role_id);
+                detail = obstacle.advice();
+                guild::learn(&mut tx, guild, Some(roles), now, trace).await?;
+                obstacle != RoleObstacle::NotInTheRoles || again
+            }
+            None => false,
+        };
+        if !is_seen {
+            guild::unseen(&mut tx).await?;
+        }
         let kind = SubjectKind::Guild;
         dirty::mark(
             &mut tx,

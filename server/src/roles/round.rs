@@ -2,7 +2,7 @@
 
 use super::brake::{self, Loss, Verdict};
 use super::plan::{Calls, waits_for_replacement};
-use super::record::{self, Act, GrantState, Step};
+use super::record::{self, Act, Grant, GrantState, Step};
 use super::refusal::{self, Refusal};
 use super::sync::Known;
 use super::{RolesError, consent, guild};
@@ -200,7 +200,7 @@ impl<'a> Round<'a> {
     async fn dangers(&self, role: &str) -> Result<Vec<&'static str>, RolesError> {
         let mut known = guild::known(&self.state.db, role).await?;
         if known.is_none() {
-            guild::refresh(self.state).await?;
+            guild::refresh(self.state, &self.lease.trace).await?;
             known = guild::known(&self.state.db, role).await?;
         }
         // One that is not there gives no rights: Discord refuses it, and that is recorded.
@@ -231,7 +231,9 @@ impl<'a> Round<'a> {
     ) -> Result<(), RolesError> {
         if error.class() == FailureClass::NeedsPerson {
             tracing::error!(role, error = %error, "Discord refused a change of a role");
-            let told = refusal::told(self.state, role, &error, &self.lease.trace).await?;
+            let before = self.known.grants.get(role);
+            let again = before.is_some_and(Grant::is_refused);
+            let told = refusal::told(self.state, role, &error, again, &self.lease.trace).await?;
             let step = Step {
                 as_of: Some(asked),
                 ..self.step(role, grant, told.code, Some(&told.detail), true)

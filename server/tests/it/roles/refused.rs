@@ -116,9 +116,10 @@ async fn mended_before_the_refusal_was_heard(world: &World) {
         sync::work_on(&world.state, claimed.unwrap().unwrap()).await;
     };
     tokio::join!(ada.subscribe("Patron"), mending);
-    let refused: i64 = world
-        .count("SELECT COUNT(*) FROM grants WHERE state = 'refused' AND code = 50013")
-        .await;
+    let refused = world.sandbox.with(|w| {
+        let calls = w.discord.calls.iter();
+        calls.filter(|call| call.status == 403).count()
+    });
     assert_eq!(refused, 1, "heard after it was mended");
     for _ in 0..3 {
         world.advance(Duration::from_mins(11));
@@ -128,6 +129,44 @@ async fn mended_before_the_refusal_was_heard(world: &World) {
     assert_eq!(open(world, "role refused").await, []);
 }
 on_both!(mended_before_the_refusal_was_heard);
+
+/// Broken after our last look, and as before at the next one: no look sees a change.
+async fn broken_and_mended_between_two_looks(world: &World) {
+    world.advance(Duration::from_mins(11));
+    world.settle().await;
+    let place = |position: Option<i64>| {
+        world.sandbox.with(|w| {
+            let now = w.clock.now_ms();
+            let roles = w.discord.guild.roles.values();
+            let old = roles.filter(|role| role.id.to_string() == PATRON);
+            let old = old.map(|role| role.position).next().unwrap();
+            w.discord
+                .move_role(now, PATRON, position.unwrap_or(6))
+                .unwrap();
+            old
+        })
+    };
+    let right = place(None);
+    let late = faults::Fault::Slow { ms: 1_000 };
+    world.sandbox.with(|w| {
+        let rule = FaultRule::always(Target::Discord, late).at("PUT", "/roles/");
+        w.faults.add(rule.times(1));
+    });
+    let mut ada = world.sign_in(ADA).await;
+    let mending = async {
+        until("the role is asked for", async || {
+            role_calls(world, "PUT") > 0
+        })
+        .await;
+        place(Some(right));
+    };
+    tokio::join!(ada.subscribe("Patron"), mending);
+    world.advance(Duration::from_secs(11));
+    world.settle().await;
+    assert!(ada.has_roles(&world.plan_roles("Patron").await));
+    assert_eq!(open(world, "role refused").await, []);
+}
+on_both!(broken_and_mended_between_two_looks);
 
 async fn a_refused_removal_stays_open_until_discord_confirms_it(world: &World) {
     let mut ada = world.sign_in(ADA).await;
@@ -244,12 +283,44 @@ async fn an_answer_nobody_heard_is_not_believed_before_it_can_no_longer_land(wor
 }
 on_both!(an_answer_nobody_heard_is_not_believed_before_it_can_no_longer_land);
 
+async fn what_nobody_can_explain_is_asked_for_once_more(world: &World) {
+    world.sandbox.with(|w| {
+        w.discord.faults.add(Fault {
+            method: Some("PUT".into()),
+            path: "/roles/".into(),
+            times: 2,
+            effect: Effect::Status {
+                status: 403,
+                code: 50_013,
+                landed: false,
+            },
+        });
+    });
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    for _ in 0..6 {
+        world.advance(Duration::from_mins(10));
+        world.settle().await;
+    }
+    assert_eq!(role_calls(world, "PUT"), 2, "nothing changed");
+    assert_eq!(open(world, "role refused").await.len(), 1);
+    world.sandbox.with(|w| {
+        let now = w.clock.now_ms();
+        w.discord.rename_role(now, PATRON, "Patrons").unwrap();
+    });
+    world.advance(Duration::from_secs(11));
+    world.settle().await;
+    assert!(ada.has_roles(&world.plan_roles("Member").await));
+    assert_eq!(open(world, "role refused").await, []);
+}
+on_both!(what_nobody_can_explain_is_asked_for_once_more);
+
 async fn what_is_refused_and_no_longer_wanted_is_over(world: &World) {
     world.sandbox.with(|w| {
         w.discord.faults.add(Fault {
             method: Some("PUT".into()),
             path: "/roles/".into(),
-            times: 1,
+            times: 2,
             effect: Effect::Status {
                 status: 403,
                 code: 50_013,

@@ -115,6 +115,8 @@ pub struct Play {
     pub owners: BTreeMap<String, usize>,
     pub catalogue: Catalogue,
     pub company: Company,
+    /// What gave each person access, plan and source, when their roles were last worked on.
+    pub gave: BTreeMap<String, Vec<(String, String)>>,
     /// When a process last worked everything off with the outside well.
     rested_at: i64,
     /// What must never be, and was.
@@ -149,6 +151,7 @@ impl Play {
             rng,
             processes: Vec::new(),
             tasks: Vec::new(),
+            gave: BTreeMap::new(),
             held: Vec::new(),
             line: None,
             accepted: BTreeSet::new(),
@@ -352,6 +355,10 @@ impl Play {
                 };
                 let state = process.state.clone();
                 for lease in leases {
+                    if lease.kind == dirty::SubjectKind::User {
+                        let gives = self.gives(&lease.id).await;
+                        self.gave.insert(lease.id.clone(), gives);
+                    }
                     let what = format!("{} {} #{}", lease.kind.as_str(), lease.id, lease.fence);
                     let state = state.clone();
                     let work = async move {

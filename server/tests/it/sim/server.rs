@@ -306,6 +306,17 @@ impl Play {
         any
     }
 
+    /// What gives that person access: plan and source.
+    pub async fn gives(&self, user_id: &str) -> Vec<(String, String)> {
+        sqlx::query_as(
+            "SELECT plan_id, source_id FROM entitlements WHERE user_id = $1 AND state IN ('granted', 'grace')",
+        )
+        .bind(user_id)
+        .fetch_all(self.db.reader())
+        .await
+        .unwrap()
+    }
+
     /// What replaces a role is there before the role goes: one that went with a change of plan.
     pub async fn check_removals(&mut self) {
         let removed = std::mem::take(&mut *self.stage.removed.lock().unwrap());
@@ -317,8 +328,8 @@ impl Play {
             else {
                 continue;
             };
-            let missing: Vec<String> = sqlx::query_scalar(
-                "SELECT DISTINCT theirs.role_id FROM entitlements AS lost \
+            let missing: Vec<(String, String, String)> = sqlx::query_as(
+                "SELECT DISTINCT theirs.role_id, got.plan_id, got.source_id FROM entitlements AS lost \
                  JOIN plan_roles AS went ON went.plan_id = lost.plan_id AND went.role_id = $2 \
                  JOIN entitlements AS got ON got.user_id = lost.user_id \
                  AND got.source_id = lost.source_id AND got.state IN ('granted', 'grace') \
@@ -332,7 +343,13 @@ impl Play {
             .await
             .unwrap();
             let has = self.stage.world().discord.roles_of(&discord_id);
-            if let Some(lacking) = missing.iter().find(|role| !has.contains(role)) {
+            // What came while the call was on its way could not be waited for.
+            let gave = self.gave.get(&self.people[person].user_id);
+            let lacking = missing.into_iter().find(|(role, plan, source)| {
+                let known = (plan.clone(), source.clone());
+                !has.contains(role) && gave.is_some_and(|gave| gave.contains(&known))
+            });
+            if let Some((lacking, ..)) = lacking {
                 let name = self.people[person].name.clone();
                 self.violated(format!(
                     "{name} lost {role} before {lacking} was there, which replaces it"
