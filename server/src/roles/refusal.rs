@@ -41,6 +41,17 @@ pub async fn told(
         };
         let now = state.clock.policy_ms();
         let mut tx = state.db.begin().await?;
+        // In the order of a look of its own, which holds the subject first.
+        let kind = SubjectKind::Guild;
+        dirty::mark(
+            &mut tx,
+            kind,
+            super::GUILD_SUBJECT,
+            now,
+            Class::Event,
+            trace,
+        )
+        .await?;
         let is_seen = match &seen {
             Some((guild, roles)) => {
                 let obstacle = explain_50013(guild, roles, role_id);
@@ -53,16 +64,6 @@ pub async fn told(
         if !is_seen {
             guild::unseen(&mut tx).await?;
         }
-        let kind = SubjectKind::Guild;
-        dirty::mark(
-            &mut tx,
-            kind,
-            super::GUILD_SUBJECT,
-            now,
-            Class::Event,
-            trace,
-        )
-        .await?;
         tx.commit().await?;
         state.work.notify_one();
     }
