@@ -111,7 +111,7 @@ async fn stands(
         sqlx::query(
             "INSERT INTO guild_bot (id, roles, changed_at) VALUES ('bot', $1, $2) \
              ON CONFLICT (id) DO UPDATE SET roles = excluded.roles, changed_at = excluded.changed_at, \
-             unseen = guild_bot.unseen * $3",
+             unseen = guild_bot.unseen * $3, changes = guild_bot.changes + 1",
         )
         .bind(&roles)
         .bind(now)

@@ -81,10 +81,10 @@ pub async fn look(state: &AppState) -> Result<(GuildView, Vec<String>), DiscordE
     Ok((guild, member.map(|member| member.roles).unwrap_or_default()))
 }
 
-/// When the server's roles, or the bot's own, were last read as others than before.
-pub async fn changed_at(state: &AppState) -> Result<Option<i64>, DbError> {
+/// How often the server's roles, or the bot's own, were read as others than before.
+pub async fn changes(state: &AppState) -> Result<Option<i64>, DbError> {
     Ok(
-        sqlx::query_scalar("SELECT changed_at FROM guild_bot WHERE id = 'bot'")
+        sqlx::query_scalar("SELECT changes FROM guild_bot WHERE id = 'bot'")
             .fetch_optional(state.db.reader())
             .await?,
     )

@@ -52,10 +52,10 @@ impl<'a> Round<'a> {
         actual: &BTreeSet<String>,
         ours: &BTreeSet<String>,
     ) -> Result<(), RolesError> {
-        let before = refusal::changed_at(self.state).await?;
+        let before = refusal::changes(self.state).await?;
         self.calls(asked, actual, ours).await?;
         // Mended meanwhile: whoever read that saw nobody waiting yet.
-        if self.waits && refusal::changed_at(self.state).await? != before {
+        if self.waits && refusal::changes(self.state).await? != before {
             self.look_at = Some(self.state.clock.policy_ms() + MENDED_MS);
         }
         Ok(())
