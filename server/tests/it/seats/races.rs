@@ -149,7 +149,7 @@ async fn lowered_while_claimed(kind: Kind, rounds: usize) {
         .group_link(&owner, &acme.id, &new)
         .await
         .unwrap();
-    let group = acme.token_of(&fresh).await;
+    let mut group = acme.token_of(&fresh).await;
     let (mut lowered, mut claimed) = (0, 0);
     for round in 0..rounds {
         world.state.limits.forget();
@@ -182,6 +182,11 @@ async fn lowered_while_claimed(kind: Kind, rounds: usize) {
         // Stripe makes twenty invoices of a subscription a day.
         if round % 8 == 7 {
             world.advance(std::time::Duration::from_hours(25));
+            world.settle().await;
+            // Links last a week.
+            let invites = acme.invites();
+            let fresh = invites.group_link(&owner, &acme.id, &new).await.unwrap();
+            group = acme.token_of(&fresh).await;
         }
         world.settle().await;
     }
