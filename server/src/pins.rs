@@ -106,8 +106,8 @@ pub async fn check_outside(state: &AppState) -> Result<(), PinError> {
     let mut tx = state.db.begin().await?;
     dirty::mark(
         &mut tx,
-        SubjectKind::Guild,
-        roles::GUILD_SUBJECT,
+        SubjectKind::Plans,
+        plans::SUBJECT,
         now,
         Class::Urgent,
         "start",
@@ -115,8 +115,8 @@ pub async fn check_outside(state: &AppState) -> Result<(), PinError> {
     .await?;
     dirty::mark(
         &mut tx,
-        SubjectKind::Plans,
-        plans::SUBJECT,
+        SubjectKind::Guild,
+        roles::GUILD_SUBJECT,
         now,
         Class::Urgent,
         "start",

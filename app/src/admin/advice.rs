@@ -196,7 +196,7 @@ fn of_the_rest(kind: &str) -> Advice {
         "role refused" => Advice {
             title: "Discord refused a role",
             meaning: "Whoever is to have the role does not get it, or whoever lost it still has it. Under Brake stands who.",
-            todo: "Do what the detail says. It is tried again by itself within seconds of the change.",
+            todo: "Do what the detail says. It is tried again by itself within seconds of a change to the server’s roles, and every six hours.",
             closes_itself: true,
         },
         "plan role" => Advice {

@@ -143,7 +143,8 @@ impl Answer<'_> {
     }
 }
 
-/// What can be granted is looked at anew.
+/// What can be granted is looked at anew. Marked before anybody who holds a plan: subjects are taken
+/// in one order.
 async fn mark_guild(conn: &mut AnyConnection, now: i64, trace: &str) -> Result<(), DbError> {
     let kind = SubjectKind::Guild;
     dirty::mark(conn, kind, GUILD_SUBJECT, now, Class::Event, trace).await
@@ -157,7 +158,11 @@ pub async fn answer(
     answer: &Answer<'_>,
 ) -> Result<Done, DeskError> {
     let now = state.clock.policy_ms();
+    let trace = format!("role:{}", answer.role_id);
     let mut tx = state.db.begin().await?;
+    if answer.yes {
+        mark_guild(&mut tx, now, &trace).await?;
+    }
     let was: Option<String> =
         sqlx::query_scalar("SELECT state FROM plan_roles WHERE plan_id = $1 AND role_id = $2")
             .bind(plan_id)
@@ -179,10 +184,8 @@ pub async fn answer(
         Some(becomes) => plans::set_role(&mut tx, plan_id, answer.role_id, becomes).await?,
         None => forget_role(&mut tx, plan_id, answer.role_id, now).await?,
     }
-    let trace = format!("role:{}", answer.role_id);
     if answer.yes {
         plans::mark_holders(&mut tx, plan_id, now, &trace).await?;
-        mark_guild(&mut tx, now, &trace).await?;
     }
     let verb = if joins { "joins" } else { "leaves" };
     let word = if answer.yes { "yes" } else { "no" };
@@ -202,9 +205,10 @@ pub async fn answer(
 /// Says yes to the dangerous rights of a role, or takes it back.
 pub async fn allow(state: &AppState, answer: &Answer<'_>) -> Result<Done, DeskError> {
     let now = state.clock.policy_ms();
-    let mut tx = state.db.begin().await?;
-    let rights = current_rights(&mut tx, answer).await?;
     let trace = format!("role:{}", answer.role_id);
+    let mut tx = state.db.begin().await?;
+    mark_guild(&mut tx, now, &trace).await?;
+    let rights = current_rights(&mut tx, answer).await?;
     if answer.yes {
         if rights.is_empty() {
             return Err(DeskError::Changed);
@@ -223,7 +227,6 @@ pub async fn allow(state: &AppState, answer: &Answer<'_>) -> Result<Done, DeskEr
             plans::mark_holders(&mut tx, plan_id, now, &trace).await?;
         }
     }
-    mark_guild(&mut tx, now, &trace).await?;
     let verb = if answer.yes {
         "allowed"
     } else {

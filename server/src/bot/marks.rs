@@ -94,19 +94,15 @@ pub async fn roles_changed(
     Ok(())
 }
 
+async fn mark_guild(conn: &mut AnyConnection, now: i64, trace: &str) -> Result<(), DbError> {
+    let (kind, class) = (SubjectKind::Guild, Class::Urgent);
+    dirty::mark(conn, kind, GUILD_SUBJECT, now, class, trace).await
+}
+
 /// The server's roles changed.
 pub async fn guild(state: &AppState, trace: &str) -> Result<(), DbError> {
     let mut tx = state.db.begin().await?;
-    let now = state.clock.policy_ms();
-    dirty::mark(
-        &mut tx,
-        SubjectKind::Guild,
-        GUILD_SUBJECT,
-        now,
-        Class::Urgent,
-        trace,
-    )
-    .await?;
+    mark_guild(&mut tx, state.clock.policy_ms(), trace).await?;
     tx.commit().await?;
     state.work.notify_one();
     Ok(())
@@ -115,9 +111,9 @@ pub async fn guild(state: &AppState, trace: &str) -> Result<(), DbError> {
 /// The bot's own roles changed, and with them what it can give: the server is looked at, and so
 /// is whoever waits for a role, or for one to go.
 pub async fn bot_roles(state: &AppState, trace: &str) -> Result<(), DbError> {
-    guild(state, trace).await?;
     let now = state.clock.policy_ms();
     let mut tx = state.db.begin().await?;
+    mark_guild(&mut tx, now, trace).await?;
     rearm::mark_waiting(&mut tx, now, trace).await?;
     tx.commit().await?;
     state.work.notify_one();

@@ -241,6 +241,16 @@ pub async fn mark_users(
     Ok(())
 }
 
+/// Holds a subject's row to the end of the transaction, without marking it.
+pub async fn hold(conn: &mut AnyConnection, kind: SubjectKind, id: &str) -> Result<(), DbError> {
+    sqlx::query("UPDATE dirty SET trace = trace WHERE kind = $1 AND id = $2")
+        .bind(kind.as_str())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Whose subjects are claimed: what is asked of Discord for users has other limits than the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {

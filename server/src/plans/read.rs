@@ -59,9 +59,6 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
     close_mended(&mut tx, &unreadable, now).await?;
     withdraw_unseen(&mut tx, &seen, now).await?;
     take_over_prices(&mut tx, &prices, &seen).await?;
-    for plan_id in &changed {
-        mark_holders(&mut tx, plan_id, now, &lease.trace).await?;
-    }
     if !changed.is_empty() || any_unknown_role(&mut tx).await? {
         // Can the new roles be granted, and what are they called? The check reads the guild.
         let guild = crate::roles::GUILD_SUBJECT;
@@ -74,6 +71,9 @@ pub async fn sync_plans(state: &AppState, lease: &Lease) -> Result<(), PlansSync
             &lease.trace,
         )
         .await?;
+    }
+    for plan_id in &changed {
+        mark_holders(&mut tx, plan_id, now, &lease.trace).await?;
     }
     dirty::finish(&mut tx, lease, Some(now + LOOK_AGAIN_MS), now).await?;
     tx.commit().await?;
@@ -337,13 +337,6 @@ pub async fn mark_holders(
     now: i64,
     trace: &str,
 ) -> Result<(), DbError> {
-    let users: Vec<String> =
-        sqlx::query_scalar("SELECT DISTINCT user_id FROM entitlements WHERE plan_id = $1")
-            .bind(plan_id)
-            .fetch_all(&mut *conn)
-            .await?;
-    for user in users {
-        dirty::mark(conn, SubjectKind::User, &user, now, Class::Bulk, trace).await?;
-    }
-    Ok(())
+    let who = "SELECT DISTINCT user_id AS id FROM entitlements WHERE plan_id = $5";
+    dirty::mark_users(conn, who, &[plan_id], now, Class::Bulk, trace).await
 }

@@ -2,7 +2,7 @@
 
 use super::{RolesError, consent, refusal, switches};
 use crate::db::dirty::{self, Lease};
-use crate::db::{Db, DbError, rearm};
+use crate::db::{DbError, rearm};
 use crate::discord::{GuildView, dangerous_in};
 use crate::doctor::plans as doctor;
 use crate::incidents;
@@ -29,11 +29,11 @@ impl KnownRole {
 }
 
 /// One known role.
-pub async fn known(db: &Db, role_id: &str) -> Result<Option<KnownRole>, DbError> {
+pub async fn known(conn: &mut AnyConnection, role_id: &str) -> Result<Option<KnownRole>, DbError> {
     Ok(
         sqlx::query_as("SELECT permissions FROM guild_roles WHERE id = $1")
             .bind(role_id)
-            .fetch_optional(db.reader())
+            .fetch_optional(conn)
             .await?,
     )
 }
@@ -58,7 +58,8 @@ pub async fn sync_guild(state: &AppState, lease: &Lease) -> Result<(), RolesErro
 }
 
 /// Keeps what was read of the server and, where they were read too, of the bot's own roles. Answers
-/// whether it differs from before; then whoever waits for a role is due.
+/// whether it differs from before; then whoever waits for a role is due. The guild's subject is held
+/// ([`refusal::one_at_a_time`]).
 pub async fn learn(
     conn: &mut AnyConnection,
     guild: &GuildView,
@@ -126,6 +127,7 @@ async fn stands(
 pub async fn refresh(state: &AppState, trace: &str) -> Result<(), RolesError> {
     let guild = state.discord.guild().await?;
     let mut tx = state.db.begin().await?;
+    refusal::one_at_a_time(&mut tx).await?;
     learn(&mut tx, &guild, None, state.clock.policy_ms(), trace).await?;
     tx.commit().await?;
     state.work.notify_one();

@@ -9,12 +9,13 @@ use super::{RolesError, consent, guild};
 use crate::db::dirty::{self, Lease};
 use crate::discord::{DiscordError, FailureClass};
 use crate::state::AppState;
+use sqlx::{Any, Transaction};
 use std::collections::BTreeSet;
 
 /// What Discord's audit log says of our calls.
 const REASON: &str = "Rollcall: access follows the membership";
 
-/// Who was refused while the server was being mended asks again after this.
+/// Who was refused while the server was being mended asks again after this, ms.
 const MENDED_MS: i64 = 1_000;
 
 pub struct Round<'a> {
@@ -24,8 +25,8 @@ pub struct Round<'a> {
     /// Nothing is changed at Discord.
     observes: bool,
     confirmed: BTreeSet<String>,
-    /// A refusal was written: somebody has to mend something.
-    waits: bool,
+    /// How often the server had changed when this round began.
+    changes: Option<i64>,
     /// The first failure that passes by itself; the subject comes again for it.
     pub later: Option<DiscordError>,
     /// When to look again though nothing failed, on the policy clock.
@@ -40,7 +41,7 @@ impl<'a> Round<'a> {
             known,
             observes,
             confirmed: BTreeSet::new(),
-            waits: false,
+            changes: None,
             later: None,
             look_at: None,
         }
@@ -52,21 +53,9 @@ impl<'a> Round<'a> {
         actual: &BTreeSet<String>,
         ours: &BTreeSet<String>,
     ) -> Result<(), RolesError> {
-        let before = refusal::changes(self.state).await?;
-        self.calls(asked, actual, ours).await?;
-        // Mended meanwhile: whoever read that saw nobody waiting yet.
-        if self.waits && refusal::changes(self.state).await? != before {
-            self.look_at = Some(self.state.clock.policy_ms() + MENDED_MS);
-        }
-        Ok(())
-    }
-
-    async fn calls(
-        &mut self,
-        asked: &Calls,
-        actual: &BTreeSet<String>,
-        ours: &BTreeSet<String>,
-    ) -> Result<(), RolesError> {
+        let mut conn = self.state.db.reader().acquire().await?;
+        self.changes = refusal::changes(&mut conn).await?;
+        drop(conn);
         for role in &asked.confirmed {
             // There before we ever asked: not ours to take one day.
             let state = if ours.contains(role) {
@@ -108,19 +97,10 @@ impl<'a> Round<'a> {
             let detail = "would be given; nothing is changed until you say go";
             return self.hold(role, "observe", Act::Give, detail).await;
         }
-        let dangers = self.dangers(role).await?;
-        if !dangers.is_empty() {
-            let detail = format!(
-                "the role carries {} and waits for the operator's yes",
-                dangers.join(", ")
-            );
-            tracing::error!(role, detail, "a role is not granted");
-            return self
-                .answered(role, GrantState::Refused, None, Some(&detail))
-                .await;
-        }
-        if let Some(refusal) = self.refused_before(role).await? {
-            return self.not_asked(role, GrantState::Refused, &refusal).await;
+        if self.waits_for_a_yes(role).await?
+            || self.is_refused_to_all(role, GrantState::Refused).await?
+        {
+            return Ok(());
         }
         self.write(role, GrantState::Wanted, None, None, false)
             .await?;
@@ -140,10 +120,8 @@ impl<'a> Round<'a> {
     }
 
     async fn remove(&mut self, role: &str) -> Result<(), RolesError> {
-        if let Some(refusal) = self.refused_before(role).await? {
-            return self.not_asked(role, GrantState::Revoking, &refusal).await;
-        }
-        if !self.may_take(role).await? {
+        if self.is_refused_to_all(role, GrantState::Revoking).await? || !self.may_take(role).await?
+        {
             return Ok(());
         }
         let asked = self.state.clock.policy_ms();
@@ -181,10 +159,7 @@ impl<'a> Round<'a> {
                 again_at,
             } => {
                 tracing::warn!(role, by, detail, "a role is not taken away");
-                self.look_at = match (self.look_at, *again_at) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
+                self.look_at = [self.look_at, *again_at].into_iter().flatten().min();
                 Step {
                     held: Some((by.as_str(), Act::Take)),
                     ..self.step(role, GrantState::Held, None, Some(detail.as_str()), false)
@@ -196,28 +171,64 @@ impl<'a> Round<'a> {
         Ok(goes)
     }
 
-    /// Rights the role carries that nobody has said yes to.
-    async fn dangers(&self, role: &str) -> Result<Vec<&'static str>, RolesError> {
-        let mut known = guild::known(&self.state.db, role).await?;
+    /// A role that carries rights nobody has said yes to is not asked for.
+    async fn waits_for_a_yes(&self, role: &str) -> Result<bool, RolesError> {
+        let mut conn = self.state.db.reader().acquire().await?;
+        let mut known = guild::known(&mut conn, role).await?;
+        drop(conn);
         if known.is_none() {
             guild::refresh(self.state, &self.lease.trace).await?;
-            known = guild::known(&self.state.db, role).await?;
+            let mut conn = self.state.db.reader().acquire().await?;
+            known = guild::known(&mut conn, role).await?;
         }
         // One that is not there gives no rights: Discord refuses it, and that is recorded.
-        let Some(known) = known else {
-            return Ok(Vec::new());
-        };
-        let dangers = known.dangers();
-        if dangers.is_empty() {
-            return Ok(dangers);
+        if known.is_none_or(|known| known.dangers().is_empty()) {
+            return Ok(false);
         }
-        let mut conn = self.state.db.reader().acquire().await?;
-        Ok(consent::lacking(&mut conn, role, dangers).await?)
+        let mut tx = self.state.db.begin().await?;
+        refusal::one_at_a_time(&mut tx).await?;
+        let known = guild::known(&mut tx, role).await?;
+        let dangers = known.map(|known| known.dangers()).unwrap_or_default();
+        let dangers = consent::lacking(&mut tx, role, dangers).await?;
+        if dangers.is_empty() {
+            return Ok(false);
+        }
+        let detail = format!(
+            "the role carries {} and waits for the operator's yes",
+            dangers.join(", ")
+        );
+        tracing::error!(role, detail, "a role is not granted");
+        let step = self.step(role, GrantState::Refused, None, Some(&detail), true);
+        self.write_in(tx, &step).await?;
+        Ok(true)
     }
 
-    async fn refused_before(&self, role: &str) -> Result<Option<Refusal>, RolesError> {
+    /// What Discord said of this role to somebody else it would say of this person too: they are
+    /// not asked about, and wait for the same.
+    async fn is_refused_to_all(
+        &mut self,
+        role: &str,
+        grant: GrantState,
+    ) -> Result<bool, RolesError> {
+        let now = self.state.clock.policy_ms();
         let mut conn = self.state.db.reader().acquire().await?;
-        Ok(refusal::known(&mut conn, role).await?)
+        if refusal::known(&mut conn, role, now).await?.is_none() {
+            return Ok(false);
+        }
+        drop(conn);
+        let mut tx = self.state.db.begin().await?;
+        refusal::one_at_a_time(&mut tx).await?;
+        let Some(known) = refusal::known(&mut tx, role, now).await? else {
+            return Ok(false);
+        };
+        let step = self.step(role, grant, known.code, Some(&known.detail), false);
+        self.write_in(tx, &step).await?;
+        self.look_by(known.answered_at.unwrap_or(now) + refusal::BELIEVED_MS);
+        Ok(true)
+    }
+
+    fn look_by(&mut self, at: i64) {
+        self.look_at = Some(self.look_at.map_or(at, |sooner| sooner.min(at)));
     }
 
     /// A call that failed: a refusal is recorded; what passes waits until the other calls are
@@ -231,15 +242,22 @@ impl<'a> Round<'a> {
     ) -> Result<(), RolesError> {
         if error.class() == FailureClass::NeedsPerson {
             tracing::error!(role, error = %error, "Discord refused a change of a role");
-            let before = self.known.grants.get(role);
-            let again = before.is_some_and(Grant::is_refused);
-            let told = refusal::told(self.state, role, &error, again, &self.lease.trace).await?;
+            let explained = refusal::explain(self.state, role, &error).await?;
+            let Refusal { code, detail, .. } = &explained.refusal;
             let step = Step {
                 as_of: Some(asked),
-                ..self.step(role, grant, told.code, Some(&told.detail), true)
+                ..self.step(role, grant, *code, Some(detail), true)
             };
-            record::step(self.state, self.lease, &step).await?;
-            self.waits = true;
+            let before = self.known.grants.get(role);
+            let again = before.is_some_and(Grant::is_refused);
+            let (state, lease) = (self.state, self.lease);
+            let changed =
+                refusal::write(state, lease, &explained, &step, again, self.changes).await?;
+            self.look_by(if changed {
+                self.state.clock.policy_ms() + MENDED_MS
+            } else {
+                asked + refusal::BELIEVED_MS
+            });
             return Ok(());
         }
         let of = (self.known.person.user_id.as_str(), role);
@@ -252,18 +270,6 @@ impl<'a> Round<'a> {
                 Ok(())
             }
         }
-    }
-
-    /// The same that Discord said to somebody else about this role.
-    async fn not_asked(
-        &mut self,
-        role: &str,
-        grant: GrantState,
-        refusal: &Refusal,
-    ) -> Result<(), RolesError> {
-        self.waits = true;
-        self.write(role, grant, refusal.code, Some(&refusal.detail), false)
-            .await
     }
 
     async fn hold(&self, role: &str, by: &str, act: Act, detail: &str) -> Result<(), RolesError> {
@@ -294,6 +300,19 @@ impl<'a> Round<'a> {
     ) -> Result<(), RolesError> {
         let step = self.step(role, grant, code, detail, answered);
         Ok(record::step(self.state, self.lease, &step).await?)
+    }
+
+    /// Writes a step in a transaction that has looked why, under the lease.
+    async fn write_in(
+        &self,
+        mut tx: Transaction<'static, Any>,
+        step: &Step<'_>,
+    ) -> Result<(), RolesError> {
+        let wall_ms = self.state.clock.wall_ms();
+        dirty::check_fence(&self.state.db, &mut tx, self.lease, wall_ms).await?;
+        record::step_in(self.state, &mut tx, self.lease, step).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     fn step<'s>(

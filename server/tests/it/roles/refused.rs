@@ -4,13 +4,16 @@
 use crate::bot::until;
 use crate::login::site::{ADA, GRACE};
 use crate::on_both;
-use crate::support::World;
+use crate::support::{Kind, World};
 use sandbox::discord::{Effect, Fault};
 use sandbox::faults::{self, FaultRule, Target};
 use server::db::dirty::{self, SubjectKind};
+use server::incidents;
 use server::roles::GUILD_SUBJECT;
 use server::sync;
+use sqlx::{Any, Transaction};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 const PATRON: &str = "1100000000000000022";
 const BOT_ROLE: &str = "1100000000000000025";
@@ -285,6 +288,131 @@ async fn an_answer_nobody_heard_is_not_believed_before_it_can_no_longer_land(wor
     );
 }
 on_both!(an_answer_nobody_heard_is_not_believed_before_it_can_no_longer_land);
+
+/// How many of this database's connections wait for a row that another one holds.
+async fn waiting_for_rows(world: &World) -> i64 {
+    world
+        .count(
+            "SELECT COUNT(*) FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .await
+}
+
+/// Works on a subject beside the test.
+fn spawn_work(world: &World, kind: SubjectKind, id: &str) -> JoinHandle<()> {
+    let (state, id) = (world.state.clone(), id.to_owned());
+    tokio::spawn(async move {
+        let claimed = dirty::claim_one(&state.db, &*state.clock, kind, &id).await;
+        sync::work_on(&state, claimed.unwrap().unwrap()).await;
+    })
+}
+
+/// A transaction that holds the rows such a statement names.
+async fn holding(world: &World, sql: &'static str) -> Transaction<'static, Any> {
+    let mut tx = world.state.db.begin().await.unwrap();
+    let held = sqlx::query(sql).execute(&mut *tx).await.unwrap();
+    assert!(held.rows_affected() > 0, "{sql}");
+    tx
+}
+
+/// A look has counted who waits and is not committed when a refusal is written: neither transaction
+/// sees the other, and whoever was refused must be asked for all the same. SQLite has one writer.
+#[tokio::test]
+async fn a_look_and_a_refusal_that_do_not_see_each_other() {
+    let world = World::start(Kind::Postgres).await;
+    world.advance(Duration::from_mins(11));
+    world.settle().await;
+    world.sandbox.with(|w| {
+        w.discord.faults.add(Fault {
+            method: Some("PUT".into()),
+            path: "/roles/".into(),
+            times: 1,
+            effect: Effect::Status {
+                status: 403,
+                code: 50_013,
+                landed: false,
+            },
+        });
+        let late = FaultRule::always(Target::Discord, faults::Fault::Slow { ms: 1_500 });
+        w.faults.add(late.at("PUT", "/roles/").times(1));
+    });
+    let mut tx = world.state.db.begin().await.unwrap();
+    incidents::open(&mut tx, "plan role", PATRON, "no longer so", 0)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let mut ada = world.sign_in(ADA).await;
+    let checkout = ada.start_checkout(&world.price("Member").await).await;
+    let session = ada.pay(&checkout, "4242424242424242").await;
+    let back = format!("/billing?session_id={session}");
+    ada.browser.get(&back).await;
+
+    let refused = spawn_work(&world, SubjectKind::User, &ada.user_id);
+    until("the role is asked for", async || {
+        role_calls(&world, "PUT") > 0
+    })
+    .await;
+    // The refusal is heard, and stops as it is written. Then the look stops, at its last statements:
+    // it closes what the test opened.
+    let late_refusal = holding(&world, "UPDATE grants SET detail = detail").await;
+    let late_look = holding(
+        &world,
+        "UPDATE incidents SET detail = detail WHERE kind = 'plan role'",
+    )
+    .await;
+    let waits = async |many| waiting_for_rows(&world).await == many;
+    until("the refusal waits", async || waits(1).await).await;
+    let looks = spawn_work(&world, SubjectKind::Guild, GUILD_SUBJECT);
+    until("the look waits too", async || waits(2).await).await;
+    late_refusal.rollback().await.unwrap();
+    until("the refusal is over, or waits for the look", async || {
+        refused.is_finished() || waits(2).await
+    })
+    .await;
+    late_look.rollback().await.unwrap();
+    refused.await.unwrap();
+    looks.await.unwrap();
+    for _ in 0..3 {
+        world.advance(Duration::from_secs(11));
+        world.settle().await;
+    }
+    assert!(ada.has_roles(&world.plan_roles("Member").await));
+    world.finish().await;
+}
+
+/// Nothing of the server's roles changes, as when Discord wants two-factor of the owner.
+async fn what_no_look_explains_is_asked_anew_after_hours(world: &World) {
+    world.sandbox.with(|w| {
+        w.discord.faults.add(Fault {
+            method: Some("PUT".into()),
+            path: "/roles/".into(),
+            times: 3,
+            effect: Effect::Status {
+                status: 403,
+                code: 50_013,
+                landed: false,
+            },
+        });
+    });
+    let mut ada = world.sign_in(ADA).await;
+    ada.subscribe("Member").await;
+    for (hours, asked) in [(1, 2), (4, 2), (2, 3)] {
+        world.advance(Duration::from_hours(hours));
+        world.settle().await;
+        assert_eq!(role_calls(world, "PUT"), asked, "{hours} hours later");
+        assert_eq!(open(world, "role refused").await.len(), 1);
+    }
+    let mut grace = world.sign_in(GRACE).await;
+    grace.subscribe("Member").await;
+    assert_eq!(role_calls(world, "PUT"), 3, "nobody else is asked about");
+    world.advance(Duration::from_hours(7));
+    world.settle().await;
+    let member = world.plan_roles("Member").await;
+    assert!(ada.has_roles(&member) && grace.has_roles(&member));
+    assert_eq!(open(world, "role refused").await, []);
+}
+on_both!(what_no_look_explains_is_asked_anew_after_hours);
 
 async fn what_nobody_can_explain_is_asked_for_once_more(world: &World) {
     world.sandbox.with(|w| {
