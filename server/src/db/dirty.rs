@@ -40,6 +40,8 @@ pub enum SubjectKind {
     Sweep,
     /// A customer whose metadata at Stripe is to name somebody else.
     Relabel,
+    /// Who holds seats of a pool, to be told until when it is paid.
+    Holders,
     /// Somebody's account that is being deleted.
     Deletion,
     /// The gateway's connection. Its lease is the right to hold it; there is nothing to work off.
@@ -61,6 +63,7 @@ impl SubjectKind {
             Self::Message => "message",
             Self::Sweep => "sweep",
             Self::Relabel => "relabel",
+            Self::Holders => "holders",
             Self::Deletion => "deletion",
             Self::Gateway => "gateway",
         }
@@ -80,6 +83,7 @@ impl SubjectKind {
             Self::Message,
             Self::Sweep,
             Self::Relabel,
+            Self::Holders,
             Self::Deletion,
             Self::Gateway,
         ]

@@ -1,5 +1,6 @@
 //! Mail about companies' seats, in the transaction that causes it.
 
+use super::holders;
 use super::outbox::{Draft, enqueue};
 use super::texts::{About, Invitation, Seats};
 use crate::db::DbError;
@@ -30,7 +31,10 @@ pub async fn invited(
 }
 
 /// A company by its name, and what its plan is called.
-async fn names(conn: &mut AnyConnection, pool: &PoolRow) -> Result<(String, String), DbError> {
+pub(super) async fn names(
+    conn: &mut AnyConnection,
+    pool: &PoolRow,
+) -> Result<(String, String), DbError> {
     let company: String = sqlx::query_scalar("SELECT name FROM companies WHERE id = $1")
         .bind(&pool.company_id)
         .fetch_one(&mut *conn)
@@ -129,7 +133,7 @@ pub async fn seats_made_way(
 }
 
 /// What is paid ends on a day it did not end before, or a payment is missing: told to those who look
-/// after the company and to everybody with a seat.
+/// after the company and, as work of its own, for they can be thousands, to everybody with a seat.
 pub async fn seats_paid_until(
     state: &AppState,
     conn: &mut AnyConnection,
@@ -154,29 +158,5 @@ pub async fn seats_paid_until(
     };
     let once = format!("paid-until:{}:{until}", pool.state);
     to_people(state, conn, pool, about, &once, trace, now).await?;
-    let holders: Vec<(String, String)> = sqlx::query_as(
-        "SELECT id, user_id FROM seats WHERE company_id = $1 AND plan_id = $2 AND state = 'claimed' \
-         AND user_id IS NOT NULL",
-    )
-    .bind(&pool.company_id)
-    .bind(&pool.plan_id)
-    .fetch_all(&mut *conn)
-    .await?;
-    for (seat_id, holder) in holders {
-        let once_key = format!("seat-ending:{seat_id}:{until}");
-        let about = About::Seats(Seats::Ending {
-            seat_id,
-            company: company.clone(),
-            plan: plan.clone(),
-            until,
-        });
-        let draft = Draft {
-            user_id: &holder,
-            once_key: &once_key,
-            about: &about,
-            due_at: now,
-        };
-        enqueue(state, conn, &draft, trace, now).await?;
-    }
-    Ok(())
+    holders::mark(conn, pool, trace, now).await
 }

@@ -186,6 +186,9 @@ pub async fn work_on(state: &AppState, lease: Lease) {
             SubjectKind::Relabel => account::sync_relabel(state, &lease)
                 .await
                 .map_err(|e| of_sync(state, &lease, e)),
+            SubjectKind::Holders => mail::sync_holders(state, &lease)
+                .await
+                .map_err(|e| of_db(state, &lease, &e)),
             SubjectKind::Deletion => {
                 account::sync_deletion(state, &lease)
                     .await

@@ -4,6 +4,7 @@ mod causes;
 mod outbox;
 mod passes;
 mod preferences;
+mod seats;
 
 use crate::login::site::{ADA, RADIA_UNCONFIRMED};
 use crate::support::{Person, World};
