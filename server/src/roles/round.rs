@@ -6,10 +6,11 @@ use super::record::{self, Act, Grant, GrantState, Step};
 use super::refusal::{self, Refusal};
 use super::sync::Known;
 use super::{RolesError, consent, guild};
+use crate::db::DbError;
 use crate::db::dirty::{self, Lease};
 use crate::discord::{DiscordError, FailureClass};
 use crate::state::AppState;
-use sqlx::{Any, Transaction};
+use sqlx::{Any, AnyConnection, Transaction};
 use std::collections::BTreeSet;
 
 /// What Discord's audit log says of our calls.
@@ -174,22 +175,18 @@ impl<'a> Round<'a> {
     /// A role that carries rights nobody has said yes to is not asked for.
     async fn waits_for_a_yes(&self, role: &str) -> Result<bool, RolesError> {
         let mut conn = self.state.db.reader().acquire().await?;
-        let mut known = guild::known(&mut conn, role).await?;
-        drop(conn);
-        if known.is_none() {
+        if guild::known(&mut conn, role).await?.is_none() {
+            drop(conn);
             guild::refresh(self.state, &self.lease.trace).await?;
-            let mut conn = self.state.db.reader().acquire().await?;
-            known = guild::known(&mut conn, role).await?;
+            conn = self.state.db.reader().acquire().await?;
         }
-        // One that is not there gives no rights: Discord refuses it, and that is recorded.
-        if known.is_none_or(|known| known.dangers().is_empty()) {
+        if lacking(&mut conn, role).await?.is_empty() {
             return Ok(false);
         }
+        drop(conn);
         let mut tx = self.state.db.begin().await?;
         refusal::one_at_a_time(&mut tx).await?;
-        let known = guild::known(&mut tx, role).await?;
-        let dangers = known.map(|known| known.dangers()).unwrap_or_default();
-        let dangers = consent::lacking(&mut tx, role, dangers).await?;
+        let dangers = lacking(&mut tx, role).await?;
         if dangers.is_empty() {
             return Ok(false);
         }
@@ -334,4 +331,12 @@ impl<'a> Round<'a> {
             held: None,
         }
     }
+}
+
+/// Rights the role carries that nobody has said yes to. A role that is not there gives none: Discord
+/// refuses it, and that is recorded.
+async fn lacking(conn: &mut AnyConnection, role: &str) -> Result<Vec<&'static str>, DbError> {
+    let known = guild::known(conn, role).await?;
+    let dangers = known.map(|known| known.dangers()).unwrap_or_default();
+    consent::lacking(conn, role, dangers).await
 }
