@@ -73,6 +73,8 @@ pub struct Installation {
     pub eager: AppState,
     /// Keeps to the 100 requests a second that Stripe allows in live mode.
     pub paced: AppState,
+    /// Like `eager`, and with mail, which is written and never sent.
+    pub mailing: AppState,
     pub payers: Vec<Payer>,
     serving: JoinHandle<()>,
     file: Option<PathBuf>,
@@ -112,10 +114,14 @@ impl Installation {
         let db = Db::connect(&url).await?;
         let tended = db.clone();
         tokio::spawn(async move { tended.tend().await });
-        let build = |rate: &str| -> Outcome<AppState> {
+        let build = |rate: &str, mail: bool| -> Outcome<AppState> {
             let mut variables = environment(&sandbox, &base);
             variables.insert("DATABASE_URL", url.clone());
             variables.insert("STRIPE_RATE", rate.to_owned());
+            if mail {
+                variables.insert("SMTP_URL", "smtp://app:hush@127.0.0.1:9".to_owned());
+                variables.insert("MAIL_FROM", "members@council.test".to_owned());
+            }
             let config = Config::read(|name| variables.get(name).cloned())?;
             let wire = |discord| {
                 Arc::new(InProcess {
@@ -141,7 +147,8 @@ impl Installation {
                 Rng::seeded(5),
             )?)
         };
-        let (eager, paced) = (build("100000")?, build("100")?);
+        let (eager, paced) = (build("100000", false)?, build("100", false)?);
+        let mailing = build("100000", true)?;
         pins::check_configuration(&paced).await?;
         pins::check_outside(&paced).await?;
         sync::drain(&paced).await?;
@@ -159,6 +166,7 @@ impl Installation {
             counts,
             eager,
             paced,
+            mailing,
             payers: Vec::new(),
             serving,
             file,

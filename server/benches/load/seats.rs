@@ -41,7 +41,7 @@ pub async fn run(house: &mut Installation, table: &mut Table) -> Outcome<()> {
     );
     screens(house, &mut owner, table).await?;
     invite(house, &plan, table).await?;
-    ending(house, table).await
+    ending(house, &plan, table).await
 }
 
 async fn screens(house: &Installation, owner: &mut Visitor, table: &mut Table) -> Outcome<()> {
@@ -79,7 +79,7 @@ async fn invite(house: &Installation, plan: &str, table: &mut Table) -> Outcome<
     let list = lines.join("\n");
     let owner = owner_id(&house.eager.db).await?;
     let from = Instant::now();
-    let sent = invites::invite(&house.eager, &owner, COMPANY, plan, &list)
+    let sent = invites::invite(&house.mailing, &owner, COMPANY, plan, &list)
         .await
         .map_err(|error| format!("{error}"))?;
     let took = from.elapsed().as_secs_f64();
@@ -88,7 +88,7 @@ async fn invite(house: &Installation, plan: &str, table: &mut Table) -> Outcome<
     }
     table.at_most(
         house.name,
-        &format!("{LINES} lines invited at once"),
+        &format!("{LINES} lines invited at once, with their mails"),
         took,
         MOST_INVITE_S,
         " s",
@@ -109,8 +109,18 @@ async fn invite(house: &Installation, plan: &str, table: &mut Table) -> Outcome<
     Ok(())
 }
 
-/// The company cancels: every seat gets an end.
-async fn ending(house: &Installation, table: &mut Table) -> Outcome<()> {
+/// Works on one subject alone; answers how long it took, s.
+async fn work_on(house: &Installation, kind: SubjectKind, id: &str) -> Outcome<f64> {
+    let state = &house.mailing;
+    let claimed = dirty::claim_one(&state.db, &*state.clock, kind, id).await?;
+    let lease = claimed.ok_or("somebody else works on it")?;
+    let from = Instant::now();
+    sync::work_on(state, lease).await;
+    Ok(from.elapsed().as_secs_f64())
+}
+
+/// The company cancels: every seat gets an end, and everybody is told.
+async fn ending(house: &Installation, plan: &str, table: &mut Table) -> Outcome<()> {
     let subscription: String =
         sqlx::query_scalar("SELECT id FROM subscriptions WHERE payer_id = $1")
             .bind(PAYER)
@@ -125,9 +135,7 @@ async fn ending(house: &Installation, table: &mut Table) -> Outcome<()> {
     let (kind, class) = (SubjectKind::Payer, Class::Event);
     dirty::mark(&mut tx, kind, PAYER, now, class, "bench").await?;
     tx.commit().await?;
-    let from = Instant::now();
-    sync::drain(&house.eager).await?;
-    let took = format!("{:.2} s", from.elapsed().as_secs_f64());
+    let took = work_on(house, SubjectKind::Payer, PAYER).await?;
     let many = house.size.seats;
     let end: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM entitlements WHERE source = 'seat' AND until_at IS NOT NULL",
@@ -140,7 +148,19 @@ async fn ending(house: &Installation, table: &mut Table) -> Outcome<()> {
     table.told(
         house.name,
         &format!("company of {many}: one sync that changes them all"),
-        &took,
+        &format!("{took:.2} s"),
+    );
+    let took = work_on(house, SubjectKind::Holders, &format!("{COMPANY} {plan}")).await?;
+    let told: i64 = sqlx::query_scalar("SELECT count(*) FROM mails WHERE kind = 'seat_ending'")
+        .fetch_one(house.eager.db.reader())
+        .await?;
+    if usize::try_from(told)? != many {
+        return Err(format!("{told} of {many} are told").into());
+    }
+    table.told(
+        house.name,
+        &format!("company of {many}: mails to all of them written, fifty at once"),
+        &format!("{took:.2} s"),
     );
     Ok(())
 }
@@ -212,11 +232,12 @@ async fn found(house: &Installation, many: usize) -> Outcome<String> {
     for number in 0..many {
         let user = format!("usr_seat_{number}");
         sqlx::query(
-            "INSERT INTO users (id, discord_user_id, name, email_verified, in_guild, created_at, signed_in_at) \
-             VALUES ($1, $2, $1, 0, 0, $3, $3)",
+            "INSERT INTO users (id, discord_user_id, name, email, email_verified, in_guild, created_at, signed_in_at) \
+             VALUES ($1, $2, $1, $3, 1, 0, $4, $4)",
         )
         .bind(&user)
         .bind(format!("33{number:017}"))
+        .bind(format!("seat{number}@example.org"))
         .bind(now)
         .execute(&mut *tx)
         .await?;
