@@ -3,22 +3,19 @@
 use super::{empty, letters};
 use crate::on_both_with_mail;
 use crate::support::World;
-use crate::support::acme::Acme;
-use app::invites::{InvitesPort, NewGroupLink};
 use server::db::dirty::{self, Class, SubjectKind};
 use server::sync;
 use std::collections::BTreeSet;
 
 /// More than are told in one transaction.
-const MANY: usize = 120;
+const MANY: i64 = 120;
 
-async fn written(world: &World, kind: &str) -> usize {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE kind = $1")
+async fn written(world: &World, kind: &str) -> i64 {
+    sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE kind = $1")
         .bind(kind)
         .fetch_one(world.state.db.reader())
         .await
-        .unwrap();
-    usize::try_from(count).unwrap()
+        .unwrap()
 }
 
 async fn mark(world: &World, kind: SubjectKind, id: &str) {
@@ -37,27 +34,9 @@ async fn work_on(world: &World, kind: SubjectKind, id: &str) {
     sync::work_on(&world.state, claimed.unwrap()).await;
 }
 
-async fn full(world: &World) -> Acme<'_> {
-    let acme = world.acme(i64::try_from(MANY).unwrap()).await;
-    let people = world.colleagues("p", MANY).await;
-    let owner = &acme.owner.user_id;
-    let new = NewGroupLink {
-        plan_id: acme.plan.clone(),
-        most: i64::try_from(MANY).unwrap(),
-        domain: None,
-    };
-    let fresh = acme.invites().group_link(owner, &acme.id, &new).await;
-    let token = acme.token_of(&fresh.unwrap()).await;
-    for person in &people {
-        acme.invites().claim(&person.user_id, &token).await.unwrap();
-    }
-    world.settle().await;
-    empty(world);
-    acme
-}
-
 async fn everybody_with_a_seat_is_told_of_its_end_once_and_nobody_waits_for_it(world: &World) {
-    let acme = full(world).await;
+    let (acme, _) = world.full_acme(MANY).await;
+    empty(world);
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
         let id = &acme.subscription;
@@ -78,13 +57,14 @@ async fn everybody_with_a_seat_is_told_of_its_end_once_and_nobody_waits_for_it(w
         .filter(|mail| mail.subject.starts_with("Your seat at Acme lasts until "))
         .map(|mail| mail.recipients)
         .collect();
-    assert_eq!(told.len(), MANY);
-    assert_eq!(letters(world).len(), MANY + 1);
+    let many = usize::try_from(MANY).unwrap();
+    assert_eq!(told.len(), many);
+    assert_eq!(letters(world).len(), many + 1);
     // Asked again, as after a crash in its midst.
     let pool = format!("{} {}", acme.id, acme.plan);
     mark(world, SubjectKind::Holders, &pool).await;
     world.settle().await;
-    assert_eq!(letters(world).len(), MANY + 1, "nobody is told twice");
+    assert_eq!(letters(world).len(), many + 1, "nobody is told twice");
     assert_eq!(
         world
             .count("SELECT COUNT(*) FROM dirty WHERE kind = 'holders'")

@@ -4,37 +4,14 @@ use crate::login::site::GRACE;
 use crate::on_both;
 use crate::support::World;
 use crate::support::acme::{Acme, Colleague};
-use app::invites::{InvitesPort, NewGroupLink};
 use std::time::Duration;
-
-async fn forty(world: &World) -> (Acme<'_>, Vec<Colleague>) {
-    let acme = world.acme(40).await;
-    let people = world.colleagues("p", 40).await;
-    let new = NewGroupLink {
-        plan_id: acme.plan.clone(),
-        most: 40,
-        domain: None,
-    };
-    let owner = &acme.owner.user_id;
-    let fresh = acme
-        .invites()
-        .group_link(owner, &acme.id, &new)
-        .await
-        .unwrap();
-    let token = acme.token_of(&fresh).await;
-    for person in &people {
-        acme.invites().claim(&person.user_id, &token).await.unwrap();
-    }
-    world.settle().await;
-    (acme, people)
-}
 
 fn holders(acme: &Acme<'_>, people: &[Colleague]) -> usize {
     people.iter().filter(|one| acme.has_roles(one)).count()
 }
 
 async fn a_company_of_forty_that_ends_counts_once(world: &World) {
-    let (acme, people) = forty(world).await;
+    let (acme, people) = world.full_acme(40).await;
     assert_eq!(holders(&acme, &people), 40);
     world.sandbox.with(|w| {
         let now = w.clock.now_ms();
@@ -48,7 +25,7 @@ async fn a_company_of_forty_that_ends_counts_once(world: &World) {
 on_both!(a_company_of_forty_that_ends_counts_once);
 
 async fn a_company_whose_customer_nobody_knows_is_held(world: &World) {
-    let (acme, people) = forty(world).await;
+    let (acme, people) = world.full_acme(40).await;
     world
         .sandbox
         .with(|w| w.stripe.forget_customer(&acme.customer, true));

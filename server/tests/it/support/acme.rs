@@ -2,7 +2,7 @@
 //! and here as the rows their sign-in, founding and checkout would have left.
 
 use super::World;
-use app::invites::InvitesPort;
+use app::invites::{InvitesPort, NewGroupLink};
 use app::seats::{Pool, SeatQuery, SeatsPort};
 use sandbox::stripe::CardKind;
 use server::db::dirty::{self, Class, SubjectKind};
@@ -71,6 +71,25 @@ impl World {
     /// A company of the plan for teams, with so many seats, and its owner, who holds none.
     pub async fn acme(&self, quantity: i64) -> Acme<'_> {
         self.company("acme", TEAM, quantity).await
+    }
+
+    /// The same with as many people in its seats, who came by one link.
+    pub async fn full_acme(&self, many: i64) -> (Acme<'_>, Vec<Colleague>) {
+        let acme = self.acme(many).await;
+        let people = self.colleagues("p", usize::try_from(many).unwrap()).await;
+        let new = NewGroupLink {
+            plan_id: acme.plan.clone(),
+            most: many,
+            domain: None,
+        };
+        let owner = &acme.owner.user_id;
+        let fresh = acme.invites().group_link(owner, &acme.id, &new).await;
+        let token = acme.token_of(&fresh.unwrap()).await;
+        for person in &people {
+            acme.invites().claim(&person.user_id, &token).await.unwrap();
+        }
+        self.settle().await;
+        (acme, people)
     }
 
     pub async fn company(&self, name: &str, plan: &str, quantity: i64) -> Acme<'_> {
