@@ -322,6 +322,41 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
+/** The pages' wasm arrives when the test says so. */
+async function sleepy(page: Page): Promise<() => void> {
+  let wake = () => {};
+  const woken = new Promise<void>((resolve) => (wake = resolve));
+  await page.route(/\.wasm/, async (route) => {
+    await woken;
+    await route.continue();
+  });
+  return wake;
+}
+
+scene("what was typed and chosen before the page woke stands, and is what is paid for", async ({ world, visitor }) => {
+  const page = await visitor();
+  await signIn(page, await world.person("Mileva Maric"));
+  const wake = await sleepy(page);
+  await page.goto("/company/new", { waitUntil: "commit" });
+  const seats = page.getByLabel("Seats", { exact: true });
+  await seats.fill("2");
+  await page.getByRole("radio").last().check();
+  wake();
+  await page.locator("html[data-awake]").waitFor();
+  assert.equal(await seats.inputValue(), "2");
+  await page.getByText(/^2 seats: 480\s€ a year/).waitFor();
+  await page.getByRole("button", { name: "One seat more" }).click();
+  assert.equal(await seats.inputValue(), "3");
+  await page.getByText(/^3 seats: 720\s€ a year/).waitFor();
+
+  const company = await found(page, "Patent Office", 3);
+  const wakeAgain = await sleepy(page);
+  await page.goto(company, { waitUntil: "commit" });
+  await page.getByLabel(/^E-mail addresses/).fill("one@patent.test\ntwo@patent.test");
+  wakeAgain();
+  await page.getByRole("button", { name: "Invite 2 people" }).waitFor();
+});
+
 scene("a company of others looks like one that is not there", async ({ world, visitor }) => {
   const owner = await visitor();
   await signIn(owner, await world.person("Mileva Maric"));

@@ -2,7 +2,10 @@
 
 use super::{FEWEST, MOST};
 use crate::money::{Money, group};
+use leptos::html::Input;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast as _;
+use leptos::web_sys::HtmlInputElement;
 use serde::{Deserialize, Serialize};
 
 /// A price of a seat that can be chosen.
@@ -75,10 +78,26 @@ pub fn SeatPicker(
         .unwrap_or(0);
     let choice = RwSignal::new(first);
     let text = RwSignal::new(seats.to_string());
+    let field = NodeRef::<Input>::new();
     let step = move |by: i64| {
         let now = text.with_untracked(|text| number(text)).unwrap_or(FEWEST);
-        text.set((now + by).clamp(FEWEST, MOST).to_string());
+        let stepped = (now + by).clamp(FEWEST, MOST).to_string();
+        if let Some(field) = field.get_untracked() {
+            field.set_value(&stepped);
+        }
+        text.set(stepped);
     };
+    // The field is the truth: what was typed or chosen before this woke, or brought back by the
+    // browser, is what will be paid for.
+    let ids: Vec<String> = prices.iter().map(|price| price.id.clone()).collect();
+    Effect::new(move |_| {
+        let Some(field) = field.get() else { return };
+        text.set(field.value());
+        let picked = picked(&field).and_then(|picked| ids.iter().position(|id| *id == picked));
+        if let Some(at) = picked {
+            choice.set(at);
+        }
+    });
     let fields = prices.clone().into_iter().enumerate().map(|(at, price)| {
         let shown = price.display();
         let SeatPrice { id, name, note, .. } = price;
@@ -140,7 +159,7 @@ pub fn SeatPicker(
                     required
                     autocomplete="off"
                     value=seats.to_string()
-                    prop:value=move || text.get()
+                    node_ref=field
                     on:input=move |event| text.set(event_target_value(&event))
                 />
                 <button type="button" class="step" aria-label="One seat more" on:click=move |_| step(1)>
@@ -150,6 +169,13 @@ pub fn SeatPicker(
             <p class="total" aria-live="polite">{total}</p>
         </div>
     }
+}
+
+/// Id of the price that is chosen in the form of that field.
+fn picked(field: &HtmlInputElement) -> Option<String> {
+    let form = field.closest("form").ok()??;
+    let radio = form.query_selector("input[name=price]:checked").ok()??;
+    Some(radio.dyn_into::<HtmlInputElement>().ok()?.value())
 }
 
 #[cfg(test)]

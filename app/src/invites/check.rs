@@ -2,6 +2,7 @@
 
 use super::lines::{self, LineProblem};
 use crate::page::sent_once;
+use leptos::html::{Select, Textarea};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,12 @@ fn check(list: &str, free: i64) -> Checked {
     }
 }
 
+/// What was written before the box woke; none where it stands as it came.
+fn written_since(area: NodeRef<Textarea>, came_with: &str) -> Option<String> {
+    let written = area.get()?.value();
+    written.lines().ne(came_with.lines()).then_some(written)
+}
+
 /// Posts `plan` and `list`. Without wasm the server says what is wrong, in the same words.
 #[expect(
     clippy::needless_pass_by_value,
@@ -110,6 +117,21 @@ pub fn InviteBox(
     let text = RwSignal::new(list.clone());
     let touched = RwSignal::new(false);
     let ids: Vec<String> = rooms.iter().map(|room| room.plan_id.clone()).collect();
+    let room_of = move |id: &str| ids.iter().position(|known| known == id).unwrap_or(0);
+    let (area, select) = (NodeRef::<Textarea>::new(), NodeRef::<Select>::new());
+    let came_with = list.clone();
+    Effect::new({
+        let room_of = room_of.clone();
+        move |_| {
+            if let Some(select) = select.get() {
+                room.set(room_of(&select.value()));
+            }
+            if let Some(written) = written_since(area, &came_with) {
+                touched.set(true);
+                text.set(written);
+            }
+        }
+    });
     let frees: Vec<i64> = rooms.iter().map(|room| room.free).collect();
     let checked = Memo::new(move |_| {
         let free = frees.get(room.get()).copied().unwrap_or(0);
@@ -134,10 +156,8 @@ pub fn InviteBox(
                 <span>"Plan"</span>
                 <select
                     name="plan"
-                    on:change=move |event| {
-                        let value = event_target_value(&event);
-                        room.set(ids.iter().position(|id| *id == value).unwrap_or(0));
-                    }
+                    node_ref=select
+                    on:change=move |event| room.set(room_of(&event_target_value(&event)))
                 >
                     {options.collect_view()}
                 </select>
@@ -159,6 +179,7 @@ pub fn InviteBox(
                     required
                     spellcheck="false"
                     autocapitalize="none"
+                    node_ref=area
                     placeholder="ada@example.org\nLinus <linus@example.org>"
                     on:input=move |event| {
                         touched.set(true);
